@@ -1,0 +1,60 @@
+"""What a handler asks for: the only ways an event can have an effect."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from events.envelope import CloudEvent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipient:
+    """Whom to tell, as far as the event knows; the directory fills in what is None. Addresses are as given, unchecked."""
+
+    user_id: str | None = None
+    email: str | None = None
+    name: str | None = None
+    locale: str | None = None
+    timezone: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotificationRequest:
+    """One notification of one subtype to one recipient.
+
+    `data` is the template's context: plain dicts, lists, strings and numbers only. `actor_id` is the user whose doing the
+    event is: nobody is told of their own action.
+    """
+
+    subtype: str
+    recipient: Recipient
+    data: Mapping[str, Any]
+    actor_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DirectoryChange:
+    """A change to the tenants and users we know, applied in the claim's transaction.
+
+    `kind` is one of tenant_upsert, tenant_suspend, user_upsert, user_delete; `values` holds column names and values (None
+    leaves a column as it is): name, slug for a tenant; user_id, email, name, locale, timezone, email_verified for a user.
+    """
+
+    kind: str
+    values: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkflowSignal:
+    """An event a waiting workflow wants to hear of; becomes a `jobs` row."""
+
+    name: str
+    values: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+Effect = NotificationRequest | DirectoryChange | WorkflowSignal
+Handler = Callable[[CloudEvent[Any]], Sequence[Effect]]
+Routes = Mapping[str, Handler]
+"""The one table from event type (`ticket.updated.v1`) to its handler; wiring passes it into the pipeline."""

@@ -1,0 +1,52 @@
+"""The seam behind which every way of sending a message sits."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
+from typing import Protocol
+
+from providers.message import OutboundMessage
+from providers.receipt import SendReceipt
+
+Begin = Callable[[], Awaitable[bool]]
+"""Awaited by a provider without `Capability.IDEMPOTENCY` before its point of no return; False means: do not go on."""
+
+
+class Capability(StrEnum):
+    """What a provider can do beyond sending."""
+
+    IDEMPOTENCY = "idempotency"
+    """A repeat under the same key within 24 h is not a second mail."""
+    DELIVERY_EVENTS = "delivery_events"
+    """The provider later reports what became of the mail."""
+
+
+class EmailProvider(Protocol):
+    """One transport. Instances are shared by all attempts of a process and safe under concurrency."""
+
+    @property
+    def name(self) -> str:
+        """The registered name, as in EMAIL_PROVIDER."""
+        ...
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """What this transport offers."""
+        ...
+
+    def validate_config(self) -> list[str]:
+        """Return what is missing or wrong in the configuration, one sentence each; empty when it can send."""
+        ...
+
+    async def send(self, message: OutboundMessage, begin: Begin) -> SendReceipt:
+        """Make one attempt. Never raises for anything the far end or the network does: that is an outcome."""
+        ...
+
+    async def is_healthy(self) -> bool:
+        """Tell whether the far end answers, without sending anything."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close what is pooled."""
+        ...
