@@ -75,8 +75,9 @@ class Reason(StrEnum):
     RENDERING = "rendering"
     RETRY = "retry"
     THROTTLED = "throttled"
-    PROVIDER = "provider"
+    SENDER = "sender"
     HANDED_BACK = "handed_back"
+    IN_DOUBT = "in_doubt"
     UNCONFIRMED = "unconfirmed"
     # failed
     PERMANENT = "permanent"

@@ -2,30 +2,46 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
-from providers.mailbox import Mailbox
+from providers.attachment import Attachment
+from providers.errors import InvalidMessageError
+from providers.mailbox import Mailbox, clean_line, is_addr_spec
 
+__all__ = ["MAX_ATTACHMENT_BYTES", "MAX_SUBJECT", "Attachment", "OutboundMessage"]
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attachment:
-    """A file carried by value. `cid` (RFC 2392, without angle brackets) makes it an inline image."""
+MAX_SUBJECT: Final = 400
+"""Characters of a subject that are kept; clients show about 100."""
+MAX_ATTACHMENT_BYTES: Final = 25 * 1024 * 1024
+"""All attachments of a message together; Resend's limit is 40 MB after base64."""
 
-    filename: str
-    content: bytes
-    content_type: str
-    cid: str | None = None
+# The X- names that are left out steer a provider; some of them add recipients.
+_HEADER_NAME = re.compile(
+    r"x-(?!outbound-|smtpapi|mc-|mailgun-|ses-|pm-|mj-|resend-)[a-z0-9-]{1,60}"
+    r"|list-[a-z0-9-]{1,60}|in-reply-to|references|auto-submitted|feedback-id",
+    re.IGNORECASE,
+)
+# Printable ASCII, at most 900 octets without a space to fold at. An encoded word is refused: a relay that decodes and
+# writes it again may make a second header of it (CVE-2024-6923).
+_HEADER_VALUE = re.compile(r"(?!.*=\?)(?=.{1,4000}\Z)[!-~]{1,900}(?: [!-~]{1,900})*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboundMessage:
     """One email to one envelope recipient.
 
-    `to` and `cc` are display only; `rcpt_to` alone decides where it goes; there is no bcc header. `notification_id` gives
-    the Message-ID, the MIME boundary, the idempotency key and the correlation tags, so a repeat is the same to the last byte.
+    `to` and `cc` are display only; `rcpt_to` alone decides where it goes; there is no bcc header. `notification_id`
+    gives the Message-ID, the MIME boundary, the idempotency key and the correlation tags, so a repeat is the same to
+    the last byte.
+
+    The subject is cleaned, not refused: line breaks, control and bidirectional characters become one space, and at most
+    400 characters stay. `headers` are from an allow-list (X-*, List-*, In-Reply-To, References, Auto-Submitted,
+    Feedback-ID) with printable ASCII values.
 
     Raises:
         InvalidMessageError: when a field could not be sent unchanged by every provider.
@@ -49,3 +65,61 @@ class OutboundMessage:
     attachments: tuple[Attachment, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     tags: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not is_addr_spec(self.rcpt_to):
+            raise InvalidMessageError("rcpt_to", "is not a plain ASCII addr-spec")
+        if not is_addr_spec(self.mail_from):
+            raise InvalidMessageError("mail_from", "is not a plain ASCII addr-spec")
+        if not self.to:
+            raise InvalidMessageError("to", "is empty")
+        if self.date.tzinfo is None:
+            raise InvalidMessageError("date", "has no time zone")
+        if not self.html and not self.text:
+            raise InvalidMessageError("html", "and text are both empty")
+        _check_body("html", self.html)
+        _check_body("text", self.text)
+        subject = clean_line(self.subject, MAX_SUBJECT)
+        if subject != self.subject:
+            object.__setattr__(self, "subject", subject)
+        if self.headers:
+            _check_headers(self.headers)
+            object.__setattr__(self, "headers", dict(self.headers))
+        if self.attachments:
+            _check_attachments(self.attachments)
+
+    @property
+    def message_id(self) -> str:
+        """The Message-ID with its angle brackets: the same at every attempt, so that a repeat can be seen as one."""
+        return f"<{self.notification_id}@{self.from_.domain}>"
+
+
+def _check_body(name: str, body: str | None) -> None:
+    if body is None:
+        return
+    if "\x00" in body:
+        raise InvalidMessageError(name, "holds a NUL character")
+    if not body.isascii():
+        try:
+            body.encode()
+        except UnicodeEncodeError:
+            # The cause would carry the whole body into a traceback.
+            raise InvalidMessageError(name, "holds a lone surrogate") from None
+
+
+def _check_headers(headers: Mapping[str, str]) -> None:
+    for name, value in headers.items():
+        if _HEADER_NAME.fullmatch(name) is None:
+            raise InvalidMessageError("headers", "hold a name that is not allowed")
+        if _HEADER_VALUE.fullmatch(value) is None:
+            raise InvalidMessageError("headers", f"hold a value that is not plain ASCII words: {name}")
+    if len({name.lower() for name in headers}) != len(headers):
+        raise InvalidMessageError("headers", "hold a name twice")
+
+
+def _check_attachments(attachments: tuple[Attachment, ...]) -> None:
+    if sum(len(attachment.content) for attachment in attachments) > MAX_ATTACHMENT_BYTES:
+        raise InvalidMessageError("attachments", f"are over {MAX_ATTACHMENT_BYTES} bytes together")
+    cids = [attachment.cid for attachment in attachments if attachment.cid is not None]
+    if len(set(cids)) != len(cids):
+        raise InvalidMessageError("attachments", "hold a cid twice")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from enum import StrEnum
 from typing import Protocol
 
@@ -39,6 +39,10 @@ class EmailProvider(Protocol):
         """Return what is missing or wrong in the configuration, one sentence each; empty when it can send."""
         ...
 
+    def may_send_from(self, domain: str) -> bool:
+        """Tell whether this transport is set up for a From address in `domain`, by exact match."""
+        ...
+
     async def send(self, message: OutboundMessage, begin: Begin) -> SendReceipt:
         """Make one attempt. Never raises for anything the far end or the network does: that is an outcome."""
         ...
@@ -50,3 +54,10 @@ class EmailProvider(Protocol):
     async def aclose(self) -> None:
         """Close what is pooled."""
         ...
+
+
+ProviderFactory = Callable[[Mapping[str, str]], EmailProvider]
+"""Makes a provider of the environment's words (EMAIL_HOST, RESEND_API_KEY, …); raises InvalidConfigError.
+
+A provider class offers it as the classmethod `from_config`. It connects to nothing.
+"""

@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final
 from uuid import UUID
+
+SENDER_REFUSED: Final = "sender_refused"
+"""The one `error` that concerns a sender domain, not the account: other domains may go on with this provider."""
+NOT_BEGUN: Final = "not_begun"
+"""The one `error` that is our own doing: `begin` said no, the provider is not to blame."""
+QUOTA: Final = "quota"
+"""The account's day or month is used up; `retry_after` says until when."""
 
 
 class Outcome(StrEnum):

@@ -1,0 +1,222 @@
+"""The input streams: read, take over, settle, trim. Only commands that Redis 6.2, Redis 7 and Valkey share."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError, ResponseError
+
+from notifications.entry import Entry
+from notifications.ports import UnavailableError
+
+BLOCK_MS = 500
+"""Well below the reader's socket time-out: redis-py otherwise repeats the command in silence."""
+_READ_COUNT = 1000
+_LOOK_AT_GROUPS_SECONDS = 10.0
+_PENDING_PAGE = 1000
+
+
+class RedisBus:
+    """One consumer group over several streams, urgent ones first. `reader` is a connection of its own: it blocks."""
+
+    def __init__(self, redis: Redis, reader: Redis, streams: Sequence[str], group: str) -> None:
+        self._redis = redis
+        self._reader = reader
+        self._streams = list(streams)
+        self._group = group
+        self._average_bytes = 16_384.0
+        self._others: dict[str, bool] = {}
+        self._looked_at = float("-inf")
+
+    async def ensure_groups(self) -> None:
+        """Create streams and groups that are missing; a new group begins with what is already there."""
+        for stream in self._streams:
+            try:
+                await self._redis.xgroup_create(stream, self._group, id="0", mkstream=True)
+            except ResponseError as error:
+                if "BUSYGROUP" not in str(error):
+                    raise UnavailableError(f"Redis: {error}") from error
+            except (RedisError, OSError) as error:
+                raise UnavailableError(f"Redis: {type(error).__name__}") from error
+
+    async def read(self, consumer: str, room: int, bytes_left: int) -> list[Entry]:
+        """Read new entries, at most `room` and about `bytes_left`; waits half a second for the first.
+
+        Raises:
+            UnavailableError: when Redis is away, or had lost the group (which is made again).
+        """
+        count = max(1, min(_READ_COUNT, room, int(bytes_left / self._average_bytes)))
+        try:
+            reply = await self._reader.xreadgroup(
+                self._group, consumer, dict.fromkeys(self._streams, ">"), count=count, block=BLOCK_MS
+            )
+        except ResponseError as error:
+            if "NOGROUP" in str(error):
+                await self.ensure_groups()
+            raise UnavailableError(f"Redis: {type(error).__name__}") from error
+        except (RedisError, OSError) as error:
+            raise UnavailableError(f"Redis: {type(error).__name__}") from error
+        entries = [
+            Entry(stream=stream.decode(), entry_id=entry_id.decode(), fields=fields)
+            for stream, found in _streams_of(reply)
+            for entry_id, fields in found
+        ]
+        if entries:
+            seen = sum(entry.size for entry in entries) / len(entries)
+            self._average_bytes = max(256.0, (self._average_bytes + seen) / 2)
+        return entries
+
+    async def claim_abandoned(
+        self, consumer: str, living: Collection[str], is_held: Callable[[str, str], bool], room: int
+    ) -> list[Entry]:
+        """Take over entries that are pending for a consumer that is not alive, or for us from a former run.
+
+        Raises:
+            UnavailableError: when Redis is away.
+        """
+        taken: list[Entry] = []
+        try:
+            for stream in self._streams:
+                for owner in await self._redis.xinfo_consumers(stream, self._group):
+                    name = owner["name"].decode()
+                    if owner["pending"] and name not in living:
+                        taken += await self._take_from(stream, name, consumer, is_held, room - len(taken))
+        except (RedisError, OSError) as error:
+            raise UnavailableError(f"Redis: {type(error).__name__}") from error
+        return taken
+
+    async def _take_from(
+        self, stream: str, owner: str, consumer: str, is_held: Callable[[str, str], bool], room: int
+    ) -> list[Entry]:
+        taken: list[Entry] = []
+        start = "-"
+        while len(taken) < room:
+            page = await self._redis.xpending_range(stream, self._group, start, "+", _PENDING_PAGE, consumername=owner)
+            wanted = {
+                item["message_id"]: item["times_delivered"]
+                for item in page
+                if not is_held(stream, item["message_id"].decode())
+            }
+            if wanted:
+                ids = list(wanted)[: room - len(taken)]
+                # XCLAIM counts the delivery; min-idle 0 is safe, as the owner's life has ended.
+                claimed = await self._redis.xclaim(stream, self._group, consumer, 0, ids)
+                taken += [
+                    Entry(stream=stream, entry_id=entry_id.decode(), fields=fields, deliveries=wanted[entry_id] + 1)
+                    for entry_id, fields in claimed
+                    if fields is not None
+                ]
+            if len(page) < _PENDING_PAGE:
+                break
+            start = f"({page[-1]['message_id'].decode()}"
+        return taken
+
+    async def redeliver(self, consumer: str, entry: Entry) -> Entry | None:
+        """Count one more delivery against an entry; None when it is gone from the stream.
+
+        Raises:
+            UnavailableError: when Redis is away.
+        """
+        try:
+            claimed = await self._redis.xclaim(entry.stream, self._group, consumer, 0, [entry.entry_id])
+        except (RedisError, OSError) as error:
+            raise UnavailableError(f"Redis: {type(error).__name__}") from error
+        if not claimed:
+            return None
+        return Entry(stream=entry.stream, entry_id=entry.entry_id, fields=entry.fields, deliveries=entry.deliveries + 1)
+
+    async def settle(self, entries: Sequence[Entry]) -> None:
+        """Acknowledge entries whose effects are committed, and delete them where no other group reads the stream.
+
+        Raises:
+            UnavailableError: when Redis is away; to settle again is harmless.
+        """
+        by_stream: dict[str, list[str]] = {}
+        for entry in entries:
+            by_stream.setdefault(entry.stream, []).append(entry.entry_id)
+        try:
+            await self._look_at_groups()
+            async with self._redis.pipeline(transaction=True) as pipe:
+                for stream, ids in by_stream.items():
+                    pipe.xack(stream, self._group, *ids)
+                    if not self._others.get(stream, True):
+                        pipe.xdel(stream, *ids)
+                await pipe.execute()
+        except (RedisError, OSError) as error:
+            raise UnavailableError(f"Redis: {type(error).__name__}") from error
+
+    async def _look_at_groups(self) -> None:
+        if time.monotonic() - self._looked_at < _LOOK_AT_GROUPS_SECONDS:
+            return
+        for stream in self._streams:
+            groups = await self._redis.xinfo_groups(stream)
+            self._others[stream] = any(group["name"].decode() != self._group for group in groups)
+        self._looked_at = time.monotonic()
+
+    async def trim(self) -> None:
+        """Trim streams that other groups read too, below what every group has settled; never by length.
+
+        Raises:
+            UnavailableError: when Redis is away.
+        """
+        try:
+            for stream, has_others in self._others.items():
+                if has_others:
+                    await self._redis.xtrim(stream, minid=await self._settled_below(stream), approximate=True)
+        except (RedisError, OSError) as error:
+            raise UnavailableError(f"Redis: {type(error).__name__}") from error
+
+    async def _settled_below(self, stream: str) -> str:
+        lowest: list[tuple[int, int]] = []
+        for group in await self._redis.xinfo_groups(stream):
+            name = group["name"].decode()
+            pending = await self._redis.xpending(stream, name)
+            first = pending["min"] if pending["pending"] else group["last-delivered-id"]
+            lowest.append(_id(first))
+        return "{}-{}".format(*min(lowest))
+
+    async def oldest_unacknowledged(self, now: float) -> Mapping[str, float]:
+        """Return the age in seconds of each stream's oldest entry that we have not settled; 0 where there is none.
+
+        Redis's own `lag` is nil once entries were deleted out of order, so it is not asked.
+
+        Raises:
+            UnavailableError: when Redis is away.
+        """
+        ages: dict[str, float] = {}
+        try:
+            for stream in self._streams:
+                ages[stream] = await self._oldest(stream, now)
+        except (RedisError, OSError) as error:
+            raise UnavailableError(f"Redis: {type(error).__name__}") from error
+        return ages
+
+    async def _oldest(self, stream: str, now: float) -> float:
+        pending = await self._redis.xpending(stream, self._group)
+        if pending["pending"]:
+            return max(0.0, now - _id(pending["min"])[0] / 1000)
+        groups = {group["name"].decode(): group for group in await self._redis.xinfo_groups(stream)}
+        delivered = groups[self._group]["last-delivered-id"] if self._group in groups else b"0-0"
+        unread = await self._redis.xrange(stream, min=f"({_text(delivered)}", count=1)
+        return max(0.0, now - _id(unread[0][0])[0] / 1000) if unread else 0.0
+
+
+def _streams_of(reply: Any) -> list[tuple[bytes, list[tuple[bytes, dict[bytes, bytes]]]]]:
+    """Read both shapes of reply that redis-py gives, by protocol."""
+    if not reply:
+        return []
+    if isinstance(reply, dict):
+        return [(stream, [tuple(entry) for part in parts for entry in part]) for stream, parts in reply.items()]
+    return [(stream, entries) for stream, entries in reply]
+
+
+def _text(entry_id: bytes | str) -> str:
+    return entry_id.decode() if isinstance(entry_id, bytes) else entry_id
+
+
+def _id(entry_id: bytes | str) -> tuple[int, int]:
+    milliseconds, _, sequence = _text(entry_id).partition("-")
+    return int(milliseconds), int(sequence or 0)

@@ -1,0 +1,168 @@
+"""Takes what is due, opens it and hands it to the sender; adopts the rows of the dead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+import mode
+import structlog
+from redis.asyncio import Redis
+
+from consumers.identity import Identity
+from consumers.sender import Sender
+from notifications.adoption import adopt
+from notifications.metrics import LineMetrics
+from notifications.ports import FencedError, UnavailableError
+from notifications.reopening import Reopening
+from notifications.status import RANK, Status
+from notifications.transition import Taken, Transitions
+from providers.manager import ProviderManager
+from storage.flight import close_and_read, flight_key, remove_marks
+from storage.queue import SendQueue
+from storage.workers import Worker, Workers
+
+log = structlog.get_logger()
+
+_IDLE_SECONDS = 0.1
+_AWAY_SECONDS = 0.5
+_ADOPT_SECONDS = 1.0
+_MEASURE_SECONDS = 5.0
+_BATCH = 128
+_RELEASE_DELAY = timedelta(minutes=1)
+
+
+class Dispatcher(mode.Service):
+    """Moves rows that waited back onto the line."""
+
+    def __init__(
+        self,
+        *,
+        queue: SendQueue,
+        workers: Workers,
+        transitions: Transitions,
+        reopening: Reopening,
+        identity: Identity,
+        sender: Sender,
+        providers: ProviderManager,
+        redis: Redis,
+        metrics: LineMetrics,
+        clock: Callable[[], datetime],
+        **options: Any,
+    ) -> None:
+        self._queue = queue
+        self._workers = workers
+        self._transitions = transitions
+        self._reopening = reopening
+        self._identity = identity
+        self._sender = sender
+        self._providers = providers
+        self._redis = redis
+        self._metrics = metrics
+        self._clock = clock
+        super().__init__(**options)
+
+    @mode.Service.task
+    async def _dispatch(self) -> None:
+        while not self.should_stop:
+            try:
+                moved = await self._dispatch_once()
+            except (UnavailableError, FencedError) as error:
+                log.warning("dispatcher.waiting", error=str(error))
+                await self.sleep(_AWAY_SECONDS)
+            except Exception:
+                log.exception("dispatcher.failed")
+                await self.sleep(_AWAY_SECONDS)
+            else:
+                if not moved:
+                    await self.sleep(_IDLE_SECONDS)
+
+    async def _dispatch_once(self) -> int:
+        room = min(_BATCH, self._sender.free())
+        if room <= 0 or not self._identity.is_fresh():
+            return 0
+        taken = await self._queue.take(self._identity.owner, room, self._clock())
+        self._sender.is_behind = len(taken) >= room
+        if taken:
+            await self._open(taken)
+        return len(taken)
+
+    async def _open(self, taken: Sequence[Taken]) -> None:
+        """Open what was taken. Whatever goes wrong, no row stays ours without a mail in the sender."""
+        try:
+            await self._open_all(taken)
+        except UnavailableError:
+            await self._give_back(taken, timedelta())
+            raise
+        except Exception:
+            log.exception("dispatcher.batch_failed", rows=len(taken))
+            for row in taken:
+                try:
+                    await self._open_all([row])
+                except Exception:
+                    log.exception("dispatcher.row_failed", notification_id=str(row.id))
+                    await self._give_back([row], _RELEASE_DELAY)
+
+    async def _open_all(self, taken: Sequence[Taken]) -> None:
+        now = self._clock()
+        waiting = await self._transitions.waiting(taken)
+        reopened = await self._reopening.decide(waiting, now)
+        held = await self._transitions.apply([one.change for one in reopened])
+        self._sender.put([one.mail for one in reopened if one.mail is not None and one.change.id in held])
+        for one in reopened:
+            if one.change.id in held and (RANK[one.change.status] > 0 or one.change.status is Status.UNCERTAIN):
+                self._metrics.reached(one.change.status, one.change.reason)
+
+    async def _give_back(self, taken: Sequence[Taken], delay: timedelta) -> None:
+        due_at = self._clock() + delay
+        while not self.should_stop:
+            try:
+                await self._queue.give_back(taken, due_at)
+            except UnavailableError:
+                await self.sleep(_AWAY_SECONDS)
+            else:
+                return
+
+    @mode.Service.task
+    async def _adopt(self) -> None:
+        while not self.should_stop:
+            try:
+                for worker in await self._workers.all():
+                    if not worker.is_alive or self._is_my_past(worker):
+                        await self._adopt_one(worker)
+            except UnavailableError as error:
+                log.warning("dispatcher.adoption_waits", error=str(error))
+            except Exception:
+                log.exception("dispatcher.adoption_failed")
+            await self.sleep(_ADOPT_SECONDS)
+
+    def _is_my_past(self, worker: Worker) -> bool:
+        mine = self._identity.worker
+        return worker.name == mine.name and worker.id < mine.id
+
+    async def _adopt_one(self, dead: Worker) -> None:
+        decide = partial(adopt, now=self._clock(), is_idempotent=self._providers.is_idempotent)
+        rows = await self._workers.adopt(
+            dead,
+            self._identity.worker.name,
+            lambda worker: close_and_read(self._redis, worker.name, worker.id, worker.redis_run_id),
+            decide,
+        )
+        if rows is not None:
+            log.warning("worker.adopted", worker=dead.name, epoch=dead.id, rows=rows)
+            await remove_marks(self._redis, flight_key(dead.name, dead.id))
+
+    @mode.Service.task
+    async def _measure(self) -> None:
+        while not self.should_stop:
+            try:
+                waiting, sending, oldest = await self._queue.depth(self._clock())
+            except UnavailableError:
+                pass
+            else:
+                self._metrics.queue_waiting.set(waiting)
+                self._metrics.queue_sending.set(sending)
+                self._metrics.queue_oldest_due_seconds.set(oldest)
+            await self.sleep(_MEASURE_SECONDS)

@@ -1,0 +1,153 @@
+"""Commits outcomes in groups: every 20 ms or 64 of them, one transaction."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Protocol
+
+import mode
+import structlog
+
+from consumers.identity import Identity
+from notifications.after import Next, RetryPolicy, after
+from notifications.mail import Mail
+from notifications.metrics import LineMetrics
+from notifications.outcome import Attempted, change_after, continued, handed_back
+from notifications.ports import UnavailableError
+from notifications.senders import Senders
+from notifications.transition import Transition, Transitions
+
+log = structlog.get_logger()
+
+GROUP = 64
+GROUP_SECONDS = 0.02
+_RETRY_SECONDS = 0.5
+_STUCK_RETRY_SECONDS = 30.0
+
+
+class Resend(Protocol):
+    """Where a mail goes whose next attempt is committed."""
+
+    def put(self, mails: Sequence[Mail]) -> None:
+        """Hand over opened mails."""
+        ...
+
+
+class Recorder(mode.Service):
+    """Turns outcomes into changes (purely), commits them, and only then lets the next attempt of a mail begin."""
+
+    def __init__(
+        self,
+        *,
+        transitions: Transitions,
+        identity: Identity,
+        senders: Senders,
+        retry: RetryPolicy,
+        metrics: LineMetrics,
+        clock: Callable[[], datetime],
+        drain_seconds: float,
+        **options: Any,
+    ) -> None:
+        self._transitions = transitions
+        self._identity = identity
+        self._senders = senders
+        self._retry = retry
+        self._metrics = metrics
+        self._clock = clock
+        self._drain_seconds = drain_seconds
+        self._waiting: asyncio.Queue[Attempted] = asyncio.Queue()
+        self._unrecorded = 0
+        self.resend: Resend | None = None
+        super().__init__(**options)
+
+    def put(self, attempted: Attempted) -> None:
+        """Take one finished or handed-back attempt; it is committed soon."""
+        self._unrecorded += 1
+        self._waiting.put_nowait(attempted)
+
+    async def on_stop(self) -> None:
+        """Commit everything that was put, within the drain time."""
+        await self.flush(self._drain_seconds)
+
+    async def flush(self, seconds: float) -> None:
+        """Wait until everything that was put is committed."""
+        until = time.monotonic() + seconds
+        while self._unrecorded and time.monotonic() < until:
+            await asyncio.sleep(0.01)
+        if self._unrecorded:
+            log.error("recorder.flush_timed_out", outcomes=self._unrecorded)
+
+    async def on_start(self) -> None:
+        """Start the loop; it is cancelled only after `on_stop` has flushed."""
+        self.add_future(self._run())
+
+    async def _run(self) -> None:
+        while True:
+            group = [await self._waiting.get()]
+            until = time.monotonic() + GROUP_SECONDS
+            while len(group) < GROUP and (left := until - time.monotonic()) > 0:
+                try:
+                    group.append(await asyncio.wait_for(self._waiting.get(), left))
+                except TimeoutError:
+                    break
+            await self._commit(group)
+            self._unrecorded -= len(group)
+
+    async def _commit(self, group: list[Attempted]) -> None:
+        """Commit a group, however often Postgres is away; a change it refuses is set apart and tried again later."""
+        changes = [self._change(attempted) for attempted in group]
+        while True:
+            try:
+                held = await self._transitions.apply(changes)
+            except UnavailableError as error:
+                log.warning("recorder.unavailable", error=str(error))
+                await asyncio.sleep(_RETRY_SECONDS)
+            except Exception:
+                log.exception("recorder.group_refused", outcomes=len(group))
+                if len(group) == 1:
+                    self._set_apart(group[0])
+                    return
+                for attempted in group:
+                    await self._commit([attempted])
+                return
+            else:
+                break
+        again = [
+            mail
+            for attempted, change in zip(group, changes, strict=True)
+            if change.id in held and (mail := continued(attempted.mail, change)) is not None
+        ]
+        if again and self.resend is not None:
+            self.resend.put(again)
+        for change in changes:
+            if change.id in held:
+                self._metrics.reached(change.status, change.reason)
+        await self._identity.landed([(one.mail.id, one.mail.attempt) for one in group if one.receipt is not None])
+
+    def _set_apart(self, attempted: Attempted) -> None:
+        receipt = attempted.receipt
+        plain = replace(receipt, smtp_response=None, provider_message_id=None) if receipt else None
+        asyncio.get_running_loop().call_later(_STUCK_RETRY_SECONDS, self.put, replace(attempted, receipt=plain))
+
+    def _change(self, attempted: Attempted) -> Transition:
+        now = self._clock()
+        if attempted.receipt is None:
+            return handed_back(attempted.mail, now)
+        mail = attempted.mail
+        alternative = self._senders.alternative(mail.tenant, mail.provider)
+        next_: Next = after(
+            attempted.receipt,
+            mail,
+            now=now,
+            policy=self._retry,
+            other_provider=alternative.provider if alternative else None,
+            is_idempotent=self._senders.providers.is_idempotent(mail.provider),
+            jitter=random.random(),  # noqa: S311 - spreads retries, guards nothing
+        )
+        mail_from = alternative.sender.mail_from if alternative else None
+        return change_after(attempted, next_, f"{self._identity.worker.name}:{mail.owner}", mail_from)

@@ -1,0 +1,180 @@
+"""Sends mails from memory: one attempt at one provider each, many at once, one at a time per key."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+import mode
+import structlog
+
+from consumers.identity import Identity
+from notifications.mail import Mail, compose
+from notifications.metrics import LineMetrics
+from notifications.outcome import Attempted
+from notifications.tracing import LineTracer
+from providers.errors import InvalidAddressError, InvalidMessageError
+from providers.manager import ProviderManager
+from providers.receipt import Outcome, SendReceipt
+
+log = structlog.get_logger()
+
+_STALE_POLL_SECONDS = 0.2
+
+
+class Record(Protocol):
+    """Where finished attempts go."""
+
+    def put(self, attempted: Attempted) -> None:
+        """Take one finished or handed-back attempt; it is committed soon."""
+        ...
+
+
+class Sender(mode.Service):
+    """Holds at most `capacity` mails. What stops before its attempt opened is handed back, never dropped."""
+
+    def __init__(
+        self,
+        *,
+        providers: ProviderManager,
+        identity: Identity,
+        record: Record,
+        tracer: LineTracer,
+        metrics: LineMetrics,
+        clock: Callable[[], datetime],
+        at_once: int,
+        capacity: int,
+        drain_seconds: float,
+        **options: Any,
+    ) -> None:
+        self._providers = providers
+        self._identity = identity
+        self._record = record
+        self._tracer = tracer
+        self._metrics = metrics
+        self._clock = clock
+        self._at_once = at_once
+        self._capacity = capacity
+        self._drain_seconds = drain_seconds
+        self._ready: asyncio.Queue[Mail] = asyncio.Queue()
+        self._chained: dict[str, deque[Mail]] = {}
+        self._held = 0
+        self._open = 0
+        self._is_draining = False
+        self._changed = asyncio.Event()
+        self.is_behind = False
+        """Set by the dispatcher while more is due than it can take: then nothing new may overtake."""
+        super().__init__(**options)
+
+    def room(self) -> int:
+        """Return how many new mails may be handed over now."""
+        return 0 if self.is_behind else self.free()
+
+    def free(self) -> int:
+        """Return how many mails may be handed over by whoever takes what is due."""
+        return 0 if self._is_draining else max(0, self._capacity - self._held)
+
+    async def wait_for_room(self, count: int) -> None:
+        """Return once `count` mails have room, or the line is stopping."""
+        while self.free() < min(count, self._capacity) and not self.should_stop:
+            self._changed.clear()
+            await self._changed.wait()
+
+    def wake(self) -> None:
+        """Let whoever waits for room look again."""
+        self._changed.set()
+
+    def put(self, mails: Sequence[Mail]) -> None:
+        """Hand over opened mails; of one key, each waits for the one before."""
+        for mail in mails:
+            self._held += 1
+            chain = self._chained.get(mail.content.addressing.key)
+            if chain is None:
+                self._chained[mail.content.addressing.key] = deque()
+                self._ready.put_nowait(mail)
+            else:
+                chain.append(mail)
+        self._metrics.in_flight.set(self._held)
+
+    async def on_start(self) -> None:
+        """Start the lanes."""
+        for _ in range(self._at_once):
+            self.add_future(self._lane())
+
+    async def on_stop(self) -> None:
+        """Hand back what was not opened and let open attempts finish, within the drain time."""
+        await self.drain(self._drain_seconds)
+
+    async def drain(self, seconds: float) -> None:
+        """Hand back what was not opened, and wait for open attempts to end."""
+        self._is_draining = True
+        until = time.monotonic() + seconds
+        while self._held and time.monotonic() < until:
+            await asyncio.sleep(0.01)
+        if self._held:
+            log.warning("sender.drain_timed_out", mails=self._held)
+        self._is_draining = self.should_stop
+
+    async def _lane(self) -> None:
+        while True:
+            mail = await self._ready.get()
+            try:
+                await self._handle(mail)
+            except Exception:
+                # The row stays ours until this epoch ends, then it is adopted: late, never lost.
+                log.exception("sender.lane_failed", notification_id=str(mail.id))
+            finally:
+                self._next_of(mail.content.addressing.key)
+
+    def _next_of(self, key: str) -> None:
+        chain = self._chained[key]
+        if chain:
+            self._ready.put_nowait(chain.popleft())
+        else:
+            del self._chained[key]
+        self._held -= 1
+        self._changed.set()
+        self._metrics.in_flight.set(self._held)
+
+    async def _handle(self, mail: Mail) -> None:
+        while not self._identity.is_fresh() and not self._is_draining and mail.owner == self._identity.owner:
+            await asyncio.sleep(_STALE_POLL_SECONDS)
+        now = self._clock()
+        if mail.owner != self._identity.owner:
+            log.info("sender.dropped_of_old_epoch", notification_id=str(mail.id))
+            return
+        if self._is_draining:
+            self._record.put(Attempted(mail=mail, receipt=None, started_at=now, finished_at=now))
+            return
+        started = time.perf_counter()
+        receipt = await self._attempt(mail)
+        self._metrics.attempted(receipt.provider, receipt.outcome.value, time.perf_counter() - started)
+        self._record.put(Attempted(mail=mail, receipt=receipt, started_at=now, finished_at=self._clock()))
+
+    async def _attempt(self, mail: Mail) -> SendReceipt:
+        try:
+            message = compose(mail)
+        except (InvalidMessageError, InvalidAddressError, ValueError) as error:
+            log.error("sender.invalid_message", notification_id=str(mail.id), error=type(error).__name__)
+            return _refused(mail, self._clock(), "invalid_message")
+
+        async def begin() -> bool:
+            return await self._identity.begin(mail.owner, mail.id, mail.attempt)
+
+        with self._tracer.sending(mail.span):
+            return await self._providers.send(mail.provider, message, begin)
+
+
+def _refused(mail: Mail, now: datetime, error: str) -> SendReceipt:
+    return SendReceipt(
+        provider=mail.provider,
+        outcome=Outcome.PERMANENT,
+        timestamp=now,
+        tenant_id=mail.origin.event.tenant_id,
+        from_domain=mail.from_domain,
+        error=error,
+    )

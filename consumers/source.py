@@ -1,0 +1,236 @@
+"""Reads the input streams ahead and makes batches of them when the line is free."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterable, Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+import mode
+import structlog
+
+from consumers.bus import RedisBus
+from consumers.identity import Identity
+from consumers.read_ahead import ReadAhead
+from consumers.sender import Sender
+from notifications.entry import Entry
+from notifications.metrics import LineMetrics
+from notifications.ports import FencedError, UnavailableError
+from notifications.status import Reason
+from storage.workers import Workers
+
+log = structlog.get_logger()
+
+MAX_DELIVERIES = 5
+_AWAY_SECONDS = 0.5
+_RECOVER_SECONDS = 2.0
+_MEASURE_SECONDS = 5.0
+_POISON_DELAY = timedelta(seconds=1)
+
+
+class Line(Protocol):
+    """The pipeline, as the source drives it."""
+
+    async def process(self, entries: Sequence[Entry]) -> None:
+        """Take a batch from its entries to committed rows, then acknowledge it."""
+        ...
+
+    async def give_up(self, entry: Entry, reason: Reason, detail: str) -> None:
+        """Dead-letter an entry that cannot be processed, then acknowledge it."""
+        ...
+
+
+class Channel(Protocol):
+    """Faust's channel: where batches go to the agent."""
+
+    async def put(self, batch: Sequence[Entry]) -> None:
+        """Hand over one batch."""
+        ...
+
+
+class Source(mode.Service):
+    """One reader, one batch in the making at a time; the sends of earlier batches go on meanwhile."""
+
+    def __init__(
+        self,
+        *,
+        bus: RedisBus,
+        line: Line,
+        channel: Channel,
+        identity: Identity,
+        workers: Workers,
+        sender: Sender,
+        read_ahead: ReadAhead,
+        metrics: LineMetrics,
+        is_storage_up: Callable[[], Any],
+        batch_size: int,
+        batch_max: int,
+        clock: Callable[[], datetime],
+        **options: Any,
+    ) -> None:
+        self._bus = bus
+        self._line = line
+        self._channel = channel
+        self._identity = identity
+        self._workers = workers
+        self._sender = sender
+        self._ahead = read_ahead
+        self._metrics = metrics
+        self._is_storage_up = is_storage_up
+        self._batch_size = batch_size
+        self._batch_max = batch_max
+        self._clock = clock
+        self._some = asyncio.Event()
+        self._room = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        super().__init__(**options)
+
+    @mode.Service.task
+    async def _read(self) -> None:
+        while not self.should_stop:
+            if not self._ahead.room:
+                self._room.clear()
+                await self.wait(self._room)
+                continue
+            try:
+                entries = await self._bus.read(self._identity.worker.name, self._ahead.room, self._ahead.bytes_left)
+            except UnavailableError as error:
+                log.warning("source.waiting", error=str(error))
+                await self.sleep(_AWAY_SECONDS)
+                continue
+            self._admit(entries)
+
+    def _admit(self, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            self._ahead.admit(entry)
+        if entries:
+            self._some.set()
+            self._metrics.read_ahead.set(len(self._ahead))
+
+    @mode.Service.task
+    async def _recover(self) -> None:
+        """Take up what a former run of ours, or a worker that is dead, had read and not settled."""
+        while not self.should_stop:
+            try:
+                alive = {worker.name for worker in await self._workers.all() if worker.is_alive}
+                mine = self._identity.worker.name
+                for entry in await self._bus.claim_abandoned(mine, alive - {mine}, self._ahead.holds, self._ahead.room):
+                    self._admit([entry])
+            except UnavailableError as error:
+                log.warning("source.recovery_waits", error=str(error))
+            except Exception:
+                log.exception("source.recovery_failed")
+            await self.sleep(_RECOVER_SECONDS)
+
+    @mode.Service.task
+    async def _compose(self) -> None:
+        """Make a batch only when the line is free: half the latency of making it before."""
+        while not self.should_stop:
+            await self.wait(self._some)
+            await self.wait(self._idle)
+            await self._sender.wait_for_room(self._batch_size)
+            if self.should_stop:
+                return
+            is_behind = len(self._ahead) > 2 * self._batch_size
+            batch = self._ahead.batch(
+                min(self._batch_max, max(self._sender.free(), 1)) if is_behind else self._batch_size
+            )
+            if not len(self._ahead):
+                self._some.clear()
+            if batch:
+                self._idle.clear()
+                await self._channel.put(batch)
+
+    async def agent(self, batches: AsyncIterable[Sequence[Entry]]) -> None:
+        """Process batches, for as long as Faust brings them; nothing is ever raised into it."""
+        async for batch in batches:
+            try:
+                await self.run(batch)
+            finally:
+                self._idle.set()
+
+    async def run(self, batch: Sequence[Entry]) -> None:
+        """Process a batch; where that fails for no reason of the outside, entry by entry."""
+        if await self._tried(batch):
+            return
+        if len(batch) > 1:
+            log.warning("source.one_by_one", entries=len(batch))
+            for entry in batch:
+                if not await self._tried([entry]):
+                    await self._count_against(entry)
+        else:
+            await self._count_against(batch[0])
+
+    async def _tried(self, batch: Sequence[Entry]) -> bool:
+        """Process entries and release them; False when they failed of themselves. While something is away, wait."""
+        if len(batch) == 1 and batch[0].deliveries > MAX_DELIVERIES:
+            return False
+        while True:
+            try:
+                await self._line.process(batch)
+            except (UnavailableError, FencedError) as error:
+                log.warning("source.line_waits", error=str(error), entries=len(batch))
+                await asyncio.sleep(_AWAY_SECONDS)
+                if self.should_stop:
+                    return True
+            except Exception:
+                if await self._is_storage_up():
+                    log.exception("source.batch_failed", entries=len(batch))
+                    return False
+                await asyncio.sleep(_AWAY_SECONDS)
+                if self.should_stop:
+                    return True
+            else:
+                self._release(batch)
+                return True
+
+    def _release(self, batch: Sequence[Entry]) -> None:
+        for entry in batch:
+            self._ahead.release(entry)
+        self._room.set()
+        self._metrics.read_ahead.set(len(self._ahead))
+
+    async def _count_against(self, entry: Entry) -> None:
+        """Try again later, alone, with one delivery more; past the limit it is a dead letter."""
+        while not self.should_stop:
+            try:
+                if entry.deliveries >= MAX_DELIVERIES:
+                    await self._line.give_up(entry, Reason.POISON, f"failed {entry.deliveries} deliveries")
+                    self._release([entry])
+                    return
+                again = await self._bus.redeliver(self._identity.worker.name, entry)
+            except (UnavailableError, FencedError) as error:
+                log.warning("source.line_waits", error=str(error), entries=1)
+                await asyncio.sleep(_AWAY_SECONDS)
+                continue
+            if again is None:
+                self._release([entry])
+                return
+            delay = _POISON_DELAY.total_seconds() * 2 ** (entry.deliveries - 1)
+            asyncio.get_running_loop().call_later(delay, self._put_back, again)
+            return
+
+    def _put_back(self, entry: Entry) -> None:
+        self._ahead.put_back(entry)
+        self._some.set()
+
+    @mode.Service.task
+    async def _measure(self) -> None:
+        while not self.should_stop:
+            try:
+                for stream, age in (await self._bus.oldest_unacknowledged(time.time())).items():
+                    self._metrics.oldest_unacknowledged_seconds.labels(stream).set(age)
+                await self._bus.trim()
+            except UnavailableError:
+                pass
+            await self.sleep(_MEASURE_SECONDS)
+
+    async def on_stop(self) -> None:
+        """Let the batch in the making end; what was only read ahead stays pending for whoever comes next."""
+        self._some.set()
+        self._room.set()
+        self._sender.wake()
+        await self._idle.wait()

@@ -1,0 +1,117 @@
+"""What is stored of a mail: a request to render later, or the rendered words. Its bytes never change once written."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+FORMAT = 1
+"""The version of the stored form. A worker takes only rows of a format it knows."""
+
+Kind = Literal["request", "rendered"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addressing:
+    """Who it is from and to, fixed at claim. The From address itself is the queue row's, as it depends on the provider."""
+
+    to_name: str | None
+    from_name: str | None
+    reply_to: tuple[str, ...]
+    key: str
+    """The partition key: sends of one key are chained."""
+    expires_at: datetime | None
+    """Not sent later than this."""
+    actor_id: str | None
+    """Whose doing the event was."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestContent:
+    """A mail that waits: what to render, and with which words."""
+
+    addressing: Addressing
+    template_name: str
+    template_locale: str
+    template_version: str
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderedContent:
+    """A mail that can go: every word of it."""
+
+    addressing: Addressing
+    subject: str
+    html: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredContent:
+    """The bytes of a content as they lie in `message_contents`."""
+
+    kind: Kind
+    message: bytes
+    sha256: bytes
+
+
+def encode(content: RequestContent | RenderedContent) -> StoredContent:
+    """Turn a content into compressed JSON and its hash."""
+    addressing = content.addressing
+    body: dict[str, Any] = {
+        "format": FORMAT,
+        "to_name": addressing.to_name,
+        "from_name": addressing.from_name,
+        "reply_to": addressing.reply_to,
+        "key": addressing.key,
+        "expires_at": addressing.expires_at.isoformat() if addressing.expires_at else None,
+        "actor_id": addressing.actor_id,
+    }
+    kind: Kind
+    if isinstance(content, RenderedContent):
+        kind = "rendered"
+        body |= {"subject": content.subject, "html": content.html, "text": content.text}
+    else:
+        kind = "request"
+        body |= {
+            "template": [content.template_name, content.template_locale, content.template_version],
+            "data": content.data,
+        }
+    # Level 1: 3 times smaller for a quarter of the time of the default level.
+    message = zlib.compress(json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode(), 1)
+    return StoredContent(kind=kind, message=message, sha256=hashlib.sha256(message).digest())
+
+
+def decode(kind: Kind, message: bytes) -> RequestContent | RenderedContent:
+    """Read a stored content back.
+
+    Raises:
+        ValueError: when it was written by a newer version of outbound.
+    """
+    body = json.loads(zlib.decompress(message))
+    if body["format"] > FORMAT:
+        raise ValueError(f"content format {body['format']} is newer than {FORMAT}")
+    addressing = Addressing(
+        to_name=body["to_name"],
+        from_name=body["from_name"],
+        reply_to=tuple(body["reply_to"]),
+        key=body["key"],
+        expires_at=datetime.fromisoformat(body["expires_at"]) if body["expires_at"] else None,
+        actor_id=body["actor_id"],
+    )
+    if kind == "rendered":
+        return RenderedContent(addressing=addressing, subject=body["subject"], html=body["html"], text=body["text"])
+    name, locale, version = body["template"]
+    return RequestContent(
+        addressing=addressing,
+        template_name=name,
+        template_locale=locale,
+        template_version=version,
+        data=body["data"],
+    )

@@ -1,0 +1,92 @@
+"""What the gates are told: the settings of a tenant and what is known of a recipient, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from uuid import UUID
+
+from notifications.categories import UncertainPolicy
+from notifications.template import TemplateVersion
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventKey:
+    """What makes an event the same event (DESIGN §5)."""
+
+    tenant_id: UUID
+    source: str
+    event_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubtypeSettings:
+    """One subtype as it stands for one tenant: the system's row with the tenant's own laid over it."""
+
+    slug: str
+    category: str
+    category_enabled: bool
+    subtype_enabled: bool
+    enabled_by_default: bool
+    is_mandatory: bool
+    is_urgent: bool
+    is_secret: bool
+    uncertain_policy: UncertainPolicy
+    expires_after: timedelta | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TenantSettings:
+    """Everything tenant-wide a decision needs. `version` changes with every change to any of it.
+
+    `rate_per_minute` and `rate_burst` are None where the service's default holds. `templates` holds the tenant's current
+    overrides by (name, locale).
+    """
+
+    id: UUID
+    slug: str
+    name: str
+    version: int
+    is_active: bool
+    is_enabled: bool
+    rate_per_minute: int | None
+    rate_burst: int | None
+    subtypes: Mapping[str, SubtypeSettings]
+    templates: Mapping[tuple[str, str], TemplateVersion] = field(default_factory=dict[tuple[str, str], TemplateVersion])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecipientKey:
+    """Whom to look up. `email` is the event's own address, lower-case, which beats the directory's."""
+
+    tenant_id: UUID
+    user_id: str | None
+    email: str | None
+    subtype: str
+    category: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecipientFacts:
+    """What directory, preferences and suppression list know; None where they know nothing.
+
+    `suppressions` are the reasons listed for the address that would be used, the tenant's and global ones alike.
+    """
+
+    email: str | None = None
+    name: str | None = None
+    locale: str | None = None
+    timezone: str | None = None
+    is_deleted: bool = False
+    wants_subtype: bool | None = None
+    wants_category: bool | None = None
+    suppressions: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """An event that was claimed before, and under which entry."""
+
+    stream: str
+    entry_id: str

@@ -1,0 +1,276 @@
+"""The line: one batch of entries becomes committed notifications, and those that may go now are on their way.
+
+plan → decide → reserve → render → claim → settle, each step one method; what they decide is in the pure modules beside.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import structlog
+
+from notifications.claim import ClaimBuilder
+from notifications.draft import (
+    Draft,
+    RateDefaults,
+    choose_template,
+    draft,
+    recipient_key,
+    rendered_content,
+    request_content,
+    slot_wants,
+    spaced,
+)
+from notifications.entry import DeadLetter, Entry
+from notifications.facts import EventKey, RecipientFacts, Seen
+from notifications.metrics import LineMetrics
+from notifications.plan import Plan, PlannedEvent, Planner, unprocessable
+from notifications.ports import (
+    BatchFacts,
+    Bus,
+    Ledger,
+    Limiter,
+    Ownership,
+    SendLane,
+    Templates,
+    UnavailableError,
+)
+from notifications.render import Renderer, RenderingError
+from notifications.senders import Senders
+from notifications.status import Reason
+from notifications.tracing import BatchTrace, LineTracer
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineOptions:
+    """The line's settings. What takes longer than `render_budget` a batch is parked and rendered later."""
+
+    service_enabled: bool
+    rate: RateDefaults = RateDefaults()
+    render_budget: timedelta = timedelta(milliseconds=50)
+    sender_retry: timedelta = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pipeline:
+    """Processes batches. Everything it needs of the outside comes in through ports."""
+
+    planner: Planner
+    ledger: Ledger
+    limiter: Limiter
+    bus: Bus
+    lane: SendLane
+    ownership: Ownership
+    renderer: Renderer
+    templates: Templates
+    senders: Senders
+    claims: ClaimBuilder
+    metrics: LineMetrics
+    tracer: LineTracer
+    options: LineOptions
+    clock: Callable[[], datetime]
+
+    async def process(self, entries: Sequence[Entry]) -> None:
+        """Take a batch from its entries to committed rows, then acknowledge it; safe to repeat as a whole.
+
+        Raises:
+            UnavailableError: when Postgres or Redis is away; the entries stay pending.
+            FencedError: when this worker was declared dead; the entries stay pending.
+        """
+        rest = entries
+        while rest:
+            plan = self.planner.plan(rest, self.clock())
+            handled, rest = rest[: len(rest) - len(plan.rest)], plan.rest
+            with self.tracer.batch(handled, plan.events) as trace:
+                await self._process(handled, plan, trace)
+
+    async def give_up(self, entry: Entry, reason: Reason, detail: str) -> None:
+        """Dead-letter an entry that cannot be processed, then acknowledge it.
+
+        Raises:
+            UnavailableError: when Postgres or Redis is away; the entry stays pending.
+        """
+        letter = unprocessable(entry, reason, detail, max_bytes=self.planner.max_entry_bytes)
+        claim = self.claims.build(
+            self.ownership.owner, (), (), [letter], (), now=self.clock(), origin=lambda event: event.event.traceparent
+        )
+        await self.ledger.claim(claim)
+        await self.bus.settle([entry])
+        self.metrics.claimed((), [letter])
+
+    async def _process(self, entries: Sequence[Entry], plan: Plan, trace: BatchTrace) -> None:
+        facts, people = await self._read(plan)
+        events, repeats, dead = _sort_out(plan, facts)
+        drafts = self._decide(events, facts, people, trace)
+        await self._reserve(drafts)
+        self._address(drafts)
+        self._render(drafts, trace)
+        self._open(drafts)
+        await self._claim(events, repeats, dead, drafts, trace)
+        await self.bus.settle(entries)
+        self.metrics.settled(len(entries))
+
+    async def _read(self, plan: Plan) -> tuple[BatchFacts, dict[UUID, RecipientFacts]]:
+        planned = [(event, notification) for event in plan.events for notification in event.notifications]
+        keys = [event.key for event in (*plan.events, *plan.repeats)]
+        if not keys:
+            return BatchFacts(tenants={}, seen={}, recipients=()), {}
+        facts = await self.ledger.read(keys, [recipient_key(event, notification) for event, notification in planned])
+        found = zip(planned, facts.recipients, strict=True)
+        return facts, {notification.id: known for (_, notification), known in found}
+
+    def _decide(
+        self,
+        events: Sequence[PlannedEvent],
+        facts: BatchFacts,
+        people: Mapping[UUID, RecipientFacts],
+        trace: BatchTrace,
+    ) -> list[Draft]:
+        now = self.clock()
+        return [
+            draft(
+                event,
+                planned,
+                facts.tenants[event.key.tenant_id],
+                people[planned.id],
+                service_enabled=self.options.service_enabled,
+                traceparent=trace.origin(event),
+                now=now,
+            )
+            for event in events
+            for planned in event.notifications
+        ]
+
+    async def _reserve(self, drafts: list[Draft]) -> None:
+        now = self.clock()
+        wants = slot_wants(drafts, self.options.rate)
+        try:
+            slots = await self.limiter.reserve(list(wants), now)
+        except UnavailableError as error:
+            log.warning("limiter.unavailable", error=str(error))
+            slots = [spaced(want, now) for want in wants]
+        for members, moments in zip(wants.values(), slots, strict=True):
+            for drafted, moment in zip(members, moments, strict=True):
+                if moment > now:
+                    drafted.park(Reason.RATE, moment)
+
+    def _address(self, drafts: list[Draft]) -> None:
+        """Choose provider and sender for what goes now; where none is allowed, it waits for the configuration."""
+        for drafted in drafts:
+            if not drafted.is_open:
+                continue
+            choice = self.senders.choose(drafted.tenant)
+            if choice is None:
+                drafted.park(Reason.SENDER, self.clock() + self.options.sender_retry)
+                continue
+            drafted.provider, drafted.sender = choice.provider, choice.sender
+            if choice.paused_until is not None:
+                drafted.park(Reason.THROTTLED, choice.paused_until)
+
+    def _render(self, drafts: list[Draft], trace: BatchTrace) -> None:
+        until = time.perf_counter() + self.options.render_budget.total_seconds()
+        for drafted in drafts:
+            if drafted.status is not None and drafted.due_at is None:
+                continue
+            template = choose_template(drafted, self.templates)
+            if template is None:
+                log.error("template.missing", subtype=drafted.subtype.slug)
+                drafted.fail(Reason.RENDERING)
+                continue
+            drafted.template = template
+            drafted.content = request = request_content(
+                drafted, template, drafted.sender or self.senders.preferred(drafted.tenant)
+            )
+            if not drafted.is_open:
+                continue
+            if time.perf_counter() > until:
+                drafted.park(Reason.RENDERING, self.clock())
+                continue
+            with trace.render(drafted.event, template.name):
+                try:
+                    words = self.renderer.render(template, request.data)
+                except RenderingError as error:
+                    log.warning(
+                        "notification.rendering_failed", notification_id=str(drafted.planned.id), where=str(error)
+                    )
+                    drafted.fail(Reason.RENDERING)
+                    continue
+            drafted.content = rendered_content(request, subject=words.subject, html=words.html, text=words.text)
+
+    def _open(self, drafts: list[Draft]) -> None:
+        """What the sender has room for is ours at once; the rest waits its turn behind what is due already."""
+        room = self.lane.room() if self.ownership.is_fresh() else 0
+        for drafted in drafts:
+            if not drafted.is_open:
+                continue
+            if room <= 0:
+                drafted.park(Reason.BACKLOG, self.clock())
+                continue
+            room -= 1
+            drafted.is_mine = True
+
+    async def _claim(
+        self,
+        events: Sequence[PlannedEvent],
+        repeats: Sequence[PlannedEvent],
+        dead: Sequence[DeadLetter],
+        drafts: Sequence[Draft],
+        trace: BatchTrace,
+    ) -> None:
+        now = self.clock()
+        owner = self.ownership.owner
+        claim = self.claims.build(owner, events, repeats, dead, drafts, now=now, origin=trace.origin)
+        lost: Mapping[EventKey, Seen] = {}
+        if claim.events or claim.repeats or claim.dead:
+            lost = await self.ledger.claim(claim)
+        again = [event for event in events if event.key in lost and not _is_same(event.entry, lost[event.key])]
+        if again:
+            await self.ledger.claim(self.claims.build(owner, (), again, (), (), now=now, origin=trace.origin))
+        kept = [drafted for drafted in drafts if drafted.event.key not in lost]
+        self.lane.put(
+            [self.claims.mail(drafted, owner, now, trace.span_of(drafted.event)) for drafted in kept if drafted.is_mine]
+        )
+        self.metrics.claimed(kept, dead)
+
+
+def _sort_out(plan: Plan, facts: BatchFacts) -> tuple[list[PlannedEvent], list[PlannedEvent], list[DeadLetter]]:
+    """Part new events from repeats and redeliveries, and dead-letter what names no tenant we know."""
+    dead = list(plan.dead)
+    known: dict[bool, list[PlannedEvent]] = {True: [], False: []}
+    for is_first, met in ((True, plan.events), (False, plan.repeats)):
+        for event in met:
+            if event.key.tenant_id in facts.tenants or event.registers_tenant:
+                known[is_first].append(event)
+            else:
+                dead.append(_unknown_tenant(event))
+    events = [event for event in known[True] if event.key not in facts.seen]
+    repeats = [
+        event
+        for event in (*known[True], *known[False])
+        if event.key in facts.seen and not _is_same(event.entry, facts.seen[event.key])
+    ]
+    return events, repeats + [event for event in known[False] if event.key not in facts.seen], dead
+
+
+def _is_same(entry: Entry, seen: Seen) -> bool:
+    """Whether this is the entry that was claimed: then it is a redelivery, and nothing is left to do but acknowledge."""
+    return (entry.stream, entry.entry_id) == (seen.stream, seen.entry_id)
+
+
+def _unknown_tenant(event: PlannedEvent) -> DeadLetter:
+    return DeadLetter(
+        entry=event.entry,
+        reason=Reason.UNKNOWN_TENANT,
+        detail="tenantid: no such tenant; register it first (tenant.registered.v1, or `outbound tenants add`)",
+        tenant_id=event.key.tenant_id,
+        source=event.key.source,
+        event_id=event.key.event_id,
+        type=event.event.type,
+        traceparent=event.event.traceparent,
+    )

@@ -1,0 +1,162 @@
+"""From entries to what they ask for: the first, pure step of the line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from events.catalog import CATALOG
+from events.envelope import CloudEvent
+from events.wire import UnreadableEventError, decode
+from notifications.categories import SUBTYPES
+from notifications.entry import DeadLetter, Entry
+from notifications.facts import EventKey
+from notifications.hashing import notification_id
+from notifications.request import DirectoryChange, NotificationRequest, Routes
+from notifications.status import Reason
+
+MAX_CLOCK_SKEW = timedelta(days=1)
+"""An entry id further from the clock than this does not give its time to the ids made of it (they choose the partition)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedNotification:
+    """A request with its id; `email` is the event's own address, trimmed and lower-case."""
+
+    id: UUID
+    request: NotificationRequest
+    category: str
+    email: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedEvent:
+    """One event and everything its handler asked for."""
+
+    entry: Entry
+    key: EventKey
+    event: CloudEvent[Any]
+    notifications: tuple[PlannedNotification, ...]
+    changes: tuple[DirectoryChange, ...]
+
+    @property
+    def registers_tenant(self) -> bool:
+        """Whether it makes its own tenant known."""
+        return any(change.kind == "tenant_upsert" for change in self.changes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a batch amounts to. `rest` was cut off behind a directory change and is planned once that is applied."""
+
+    events: list[PlannedEvent] = field(default_factory=list[PlannedEvent])
+    repeats: list[PlannedEvent] = field(default_factory=list[PlannedEvent])
+    dead: list[DeadLetter] = field(default_factory=list[DeadLetter])
+    rest: Sequence[Entry] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planner:
+    """Reads entries by the routes it was given. `secret` keys the ids, so that nobody can guess them."""
+
+    routes: Routes
+    secret: bytes
+    max_entry_bytes: int
+
+    def plan(self, entries: Sequence[Entry], now: datetime) -> Plan:
+        """Read a batch: events, the same event met twice in it, and dead letters with their reason."""
+        plan = Plan()
+        known: set[EventKey] = set()
+        for position, entry in enumerate(entries):
+            try:
+                event = decode(entry.fields, max_bytes=self.max_entry_bytes)
+            except UnreadableEventError as error:
+                plan.dead.append(_dead_letter(entry, error))
+                continue
+            planned = self._planned(entry, event, now)
+            if planned.key in known:
+                plan.repeats.append(planned)
+                continue
+            known.add(planned.key)
+            plan.events.append(planned)
+            if planned.changes:
+                return Plan(events=plan.events, repeats=plan.repeats, dead=plan.dead, rest=entries[position + 1 :])
+        return plan
+
+    def _planned(self, entry: Entry, event: CloudEvent[Any], now: datetime) -> PlannedEvent:
+        key = EventKey(tenant_id=event.tenantid, source=event.source, event_id=event.id)
+        effects = self.routes[CATALOG[event.type].type](event)
+        notifications: dict[UUID, PlannedNotification] = {}
+        for request in effects:
+            if isinstance(request, NotificationRequest):
+                planned = self._notification(key, request, _milliseconds(entry, now))
+                notifications.setdefault(planned.id, planned)
+        return PlannedEvent(
+            entry=entry,
+            key=key,
+            event=event,
+            notifications=tuple(notifications.values()),
+            changes=tuple(effect for effect in effects if isinstance(effect, DirectoryChange)),
+        )
+
+    def _notification(self, key: EventKey, request: NotificationRequest, milliseconds: int) -> PlannedNotification:
+        email = (request.recipient.email or "").strip().lower() or None
+        recipient = f"user:{request.recipient.user_id}" if request.recipient.user_id else f"mailto:{email}"
+        return PlannedNotification(
+            id=notification_id(
+                self.secret, milliseconds, key.tenant_id, key.source, key.event_id, request.subtype, recipient
+            ),
+            request=request,
+            category=SUBTYPES[request.subtype].category,
+            email=email,
+        )
+
+
+def _milliseconds(entry: Entry, now: datetime) -> int:
+    ours = int(now.timestamp() * 1000)
+    theirs = entry.milliseconds
+    return theirs if abs(theirs - ours) <= MAX_CLOCK_SKEW / timedelta(milliseconds=1) else ours
+
+
+def _dead_letter(entry: Entry, error: UnreadableEventError) -> DeadLetter:
+    return DeadLetter(
+        entry=entry,
+        reason=Reason(error.reason),
+        detail=error.detail,
+        tenant_id=error.tenantid,
+        source=error.source,
+        event_id=error.event_id,
+        type=error.event_type,
+        traceparent=error.traceparent,
+    )
+
+
+def unprocessable(entry: Entry, reason: Reason, detail: str, *, max_bytes: int) -> DeadLetter:
+    """Return the dead letter of an entry that failed later than reading, with its identity where it can be read."""
+    try:
+        event = decode(entry.fields, max_bytes=max_bytes)
+    except UnreadableEventError as error:
+        return _dead_letter(entry, error)
+    return DeadLetter(
+        entry=entry,
+        reason=reason,
+        detail=detail,
+        tenant_id=event.tenantid,
+        source=event.source,
+        event_id=event.id,
+        type=event.type,
+        traceparent=event.traceparent,
+    )
+
+
+def expires_at(event: CloudEvent[Any], entry: Entry, expires_after: timedelta | None) -> datetime | None:
+    """Return the moment after which the mail is stale: the event's own `expirytime`, or the subtype's age limit."""
+    if event.expirytime is not None:
+        return event.expirytime
+    if expires_after is None:
+        return None
+    began = event.time or datetime.fromtimestamp(entry.milliseconds / 1000, tz=UTC)
+    return began + expires_after

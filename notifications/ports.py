@@ -1,0 +1,186 @@
+"""What the line needs of the outside, as the narrow protocols that `storage` and `consumers` implement."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+from notifications.content import StoredContent
+from notifications.entry import DeadLetter, Entry
+from notifications.facts import EventKey, RecipientFacts, RecipientKey, Seen, TenantSettings
+from notifications.mail import Mail
+from notifications.request import DirectoryChange
+from notifications.status import Reason, Status
+from notifications.template import TemplateVersion
+
+
+class UnavailableError(Exception):
+    """Postgres or Redis is away: nothing is wrong with the work, it waits."""
+
+
+class FencedError(Exception):
+    """This worker was declared dead: whatever it holds belongs to somebody else now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchFacts:
+    """One consistent read for a whole batch. A tenant that is absent from `tenants` is unknown."""
+
+    tenants: Mapping[UUID, TenantSettings]
+    seen: Mapping[EventKey, Seen]
+    recipients: Sequence[RecipientFacts]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueRow:
+    """Where a notification waits or is being sent. `owner` None means anybody's when due."""
+
+    lane: int
+    due_at: datetime
+    reason: Reason | None
+    owner: int | None
+    attempt: int
+    provider: str | None
+    mail_from: str | None
+    opened_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotificationRow:
+    """One notification as the claim writes it."""
+
+    id: UUID
+    event: EventKey
+    category: str
+    subtype: str
+    user_id: str | None
+    recipient: str | None
+    status: Status
+    reason: Reason | None
+    template: tuple[str, str, str] | None
+    gates: Mapping[str, Any]
+    traceparent: str | None
+    correlationid: str | None
+    content: StoredContent | None = None
+    queue: QueueRow | None = None
+    delivery_event: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventRow:
+    """One event as the inbox writes it; `body` is None where it must not be kept. `outcome` says what it led to."""
+
+    key: EventKey
+    stream: str
+    entry_id: str
+    type: str
+    traceparent: str | None
+    outcome: str
+    body: bytes | None
+    changes: tuple[DirectoryChange, ...]
+    delivery_event: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepeatRow:
+    """An event that came again under another entry."""
+
+    key: EventKey
+    stream: str
+    entry_id: str
+    delivery_event: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """Everything one batch writes, all or nothing, once per event."""
+
+    owner: int
+    events: Sequence[EventRow]
+    notifications: Sequence[NotificationRow]
+    repeats: Sequence[RepeatRow] = ()
+    dead: Sequence[DeadLetter] = field(default_factory=list[DeadLetter])
+    dead_events: Sequence[Mapping[str, Any]] = ()
+
+
+class Ledger(Protocol):
+    """Postgres, as the pipeline sees it. Every method raises UnavailableError when it is away."""
+
+    async def read(self, events: Sequence[EventKey], recipients: Sequence[RecipientKey]) -> BatchFacts:
+        """Read what a batch needs to know; recipients come back in the order asked."""
+        ...
+
+    async def claim(self, claim: Claim) -> Mapping[EventKey, Seen]:
+        """Write a batch and return the events that somebody else had claimed meanwhile: nothing was written of those.
+
+        Raises:
+            FencedError: when the owner has been declared dead; nothing was written.
+        """
+        ...
+
+    async def template(self, tenant_id: UUID, name: str, locale: str, version: str) -> TemplateVersion:
+        """Return one pinned version, the tenant's or the system's."""
+        ...
+
+
+class Templates(Protocol):
+    """The system's current templates."""
+
+    def find(self, name: str, locale: str) -> TemplateVersion | None:
+        """Return the system's current version, if there is one in that locale."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlotWant:
+    """How many slots of a tenant's rate are wanted, in one lane."""
+
+    tenant_id: UUID
+    lane: int
+    per_minute: int
+    burst: int
+    count: int
+
+
+class Limiter(Protocol):
+    """Reserves moments at which a tenant may send."""
+
+    async def reserve(self, wants: Sequence[SlotWant], now: datetime) -> Sequence[Sequence[datetime]]:
+        """Return `count` moments for each want, ascending; a moment at or before `now` means at once."""
+        ...
+
+
+class Bus(Protocol):
+    """The input stream, as the pipeline sees it."""
+
+    async def settle(self, entries: Sequence[Entry]) -> None:
+        """Acknowledge entries whose effects are committed."""
+        ...
+
+
+class SendLane(Protocol):
+    """The sender, as the pipeline and the dispatcher see it."""
+
+    def room(self) -> int:
+        """Return how many more mails may be handed over now."""
+        ...
+
+    def put(self, mails: Sequence[Mail]) -> None:
+        """Hand over opened mails; they are sent from memory."""
+        ...
+
+
+class Ownership(Protocol):
+    """Who this worker is, and whether it may still act."""
+
+    @property
+    def owner(self) -> int:
+        """The id of the present epoch, as in `send_queue.owner`."""
+        ...
+
+    def is_fresh(self) -> bool:
+        """Tell whether the last heartbeat is young enough to start an attempt."""
+        ...

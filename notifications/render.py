@@ -1,0 +1,214 @@
+"""A template and data become subject, HTML and text; whatever goes wrong is a RenderingError that quotes no data."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from types import TracebackType
+from typing import Any
+
+from jinja2 import Template, TemplateSyntaxError, UndefinedError
+from jinja2.runtime import Context
+
+from notifications.sandbox import Sandbox, check_plain, template_globals
+from notifications.template import TemplateVersion
+from notifications.template_rules import RefusedError
+from providers.mailbox import clean_line
+
+MAX_OUTPUT = 512 * 1024
+"""Bytes of subject, HTML and text together."""
+MAX_CHUNKS = 50_000
+"""Pieces a mail is written in: every output and every turn of a loop is one, so this bounds the work as well."""
+MAX_SUBJECT = 400
+"""Characters of a subject."""
+_COMPILED_KEPT = 256
+_TOO_LARGE = f"the mail has more than {MAX_OUTPUT} bytes"
+
+
+class RenderingError(Exception):
+    """A template did not become a mail.
+
+    `template` names the template, its locale and the part; `line` is the line of that part, where it is known. The
+    message is made of the template's own words: neither it nor a cause holds a value of the data.
+    """
+
+    def __init__(self, template: str, line: int | None, message: str) -> None:
+        place = template if line is None else f"{template}:{line}"
+        super().__init__(f"{place}: {message}")
+        self.template = template
+        self.line = line
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """A mail's content. `subject` is one line."""
+
+    subject: str
+    html: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    """A compiled part: the template that is run, and the blocks a body puts into it."""
+
+    name: str
+    entry: Template
+    blocks: Mapping[str, list[Callable[[Context], Iterator[str]]]]
+    body: Template
+
+
+class Renderer:
+    """Renders in this process, one mail at a time. Each version is compiled once; the 256 last used are kept.
+
+    A template cannot read anything but its data, and is stopped by what it puts out, by its turns and by the size of
+    what it builds (sandbox.py). It is not stopped by a clock: that needs a process that can be killed.
+    """
+
+    def __init__(self) -> None:
+        self._html = Sandbox(autoescape=True)
+        self._plain = Sandbox(autoescape=False)
+        self._globals = template_globals()
+        self._compiled: OrderedDict[str, tuple[_Part, _Part, _Part]] = OrderedDict()
+
+    def render(self, template: TemplateVersion, data: Mapping[str, Any]) -> Rendered:
+        """Render all parts of a mail.
+
+        `data` is the context: plain dicts, lists, texts, numbers, booleans and None, with `tenant` (name, slug) beside
+        the keys of the subtype. Every template sees `locale`, `range` and `brand` as well; a `brand` in the data wins.
+
+        Raises:
+            RenderingError: for any failure of template or data.
+        """
+        subject, html, text = self._parts(template)
+        variables = {**self._globals, **data, "locale": template.locale}
+        try:
+            check_plain(dict(data))
+        except RefusedError as error:
+            raise RenderingError(_label(template, "data"), None, error.message) from None
+        budget = _Budget()
+        return Rendered(
+            subject=clean_line(_run(subject, template, variables, budget).strip(), MAX_SUBJECT),
+            html=_run(html, template, variables, budget),
+            text=_run(text, template, variables, budget),
+        )
+
+    def check(self, template: TemplateVersion) -> None:
+        """Compile a template without rendering it, as when somebody saves it.
+
+        Raises:
+            RenderingError: when it cannot be read, or does not keep to the rules.
+        """
+        self._parts(template)
+
+    def _parts(self, template: TemplateVersion) -> tuple[_Part, _Part, _Part]:
+        """Return the compiled parts of a version, compiled now if they are not kept."""
+        parts = self._compiled.get(template.version)
+        if parts is None:
+            parts = self._compile(template)
+            self._compiled[template.version] = parts
+            if len(self._compiled) > _COMPILED_KEPT:
+                self._compiled.popitem(last=False)
+        else:
+            self._compiled.move_to_end(template.version)
+        return parts
+
+    def _compile(self, template: TemplateVersion) -> tuple[_Part, _Part, _Part]:
+        """Compile the three parts of a template."""
+        subject = _compiled(template, "subject", self._plain.compile_line, template.subject)
+        return (
+            _Part(name="subject", entry=subject, blocks={}, body=subject),
+            self._set_into_layout(template, "html", self._html, template.html, template.layout_html),
+            self._set_into_layout(template, "text", self._plain, template.text, template.layout_text),
+        )
+
+    def _set_into_layout(
+        self, template: TemplateVersion, name: str, sandbox: Sandbox, body_source: str, layout_source: str
+    ) -> _Part:
+        """Compile a body and its layout, to be run as one template."""
+        layout = _compiled(template, f"{name} layout", sandbox.compile_layout, layout_source)
+        body = _compiled(template, name, sandbox.compile_body, body_source)
+        return _Part(name=name, entry=layout, blocks={block: [run] for block, run in body.blocks.items()}, body=body)
+
+
+class _Budget:
+    """What is left for a mail, over all its parts."""
+
+    __slots__ = ("bytes", "chunks")
+
+    def __init__(self) -> None:
+        self.bytes = MAX_OUTPUT
+        self.chunks = MAX_CHUNKS
+
+
+def _compiled(template: TemplateVersion, part: str, compile_source: Callable[[str], Template], source: str) -> Template:
+    """Compile one source, and say what is wrong with it where."""
+    try:
+        return compile_source(source)
+    except RefusedError as error:
+        raise RenderingError(_label(template, part), error.line, error.message) from None
+    except TemplateSyntaxError as error:
+        raise RenderingError(_label(template, part), error.lineno, error.message or "cannot be read") from None
+    except Exception as error:  # noqa: BLE001 - a source can break parser and compiler in any way (depth, huge numbers)
+        raise RenderingError(_label(template, part), None, f"cannot be compiled: {type(error).__name__}") from None
+
+
+def _run(part: _Part, template: TemplateVersion, variables: dict[str, Any], budget: _Budget) -> str:
+    """Write one part, chunk by chunk, within what is left of the budget."""
+    # What `extends` does at run time: the entry's context, with the body's blocks in front of its own.
+    context = part.entry.new_context(variables, shared=True)
+    context.blocks.update(part.blocks)
+    try:
+        return _collect(part.entry.root_render_func(context), budget)
+    except Exception as error:  # noqa: BLE001 - a template can fail in any way; here is where it becomes one
+        layout_failed, line = _place(error.__traceback__, part)
+        where = f"{part.name} layout" if layout_failed else part.name
+        # No cause: its message may quote the data, and whoever logs the traceback would log that.
+        raise RenderingError(_label(template, where), line, _reason(error)) from None
+
+
+def _collect(chunks: Iterator[str], budget: _Budget) -> str:
+    """Put chunks together while the budget lasts. Characters are counted on the way, bytes at the end."""
+    collected: list[str] = []
+    characters_left = budget.bytes
+    for chunk in islice(chunks, budget.chunks + 1):
+        characters_left -= len(chunk)
+        if characters_left < 0:
+            raise RefusedError(_TOO_LARGE)
+        collected.append(chunk)
+    budget.chunks -= len(collected)
+    if budget.chunks < 0:
+        raise RefusedError(f"the mail is written in more than {MAX_CHUNKS} pieces")
+    written = "".join(collected)
+    budget.bytes -= len(written) if written.isascii() else len(written.encode())
+    if budget.bytes < 0:
+        raise RefusedError(_TOO_LARGE)
+    return written
+
+
+def _place(traceback: TracebackType | None, part: _Part) -> tuple[bool, int | None]:
+    """Return whether the layout is to blame, and the line; Jinja keeps the template beside the code it made of it."""
+    failed: Template | None = None
+    line: int | None = None
+    while traceback is not None:
+        template: Template | None = traceback.tb_frame.f_globals.get("__jinja_template__")
+        if template is not None:
+            failed, line = template, template.get_corresponding_lineno(traceback.tb_lineno)
+        traceback = traceback.tb_next
+    return failed is not None and failed is not part.body, line
+
+
+def _reason(error: Exception) -> str:
+    """Say what failed without quoting the data: ours and the errors on missing names hold the template's words only."""
+    if isinstance(error, RefusedError):
+        return error.message
+    if isinstance(error, UndefinedError):
+        return error.message or "a value is missing"
+    return f"{type(error).__name__} while rendering"
+
+
+def _label(template: TemplateVersion, part: str) -> str:
+    return f"{template.name}/{template.locale} {part}"

@@ -1,0 +1,249 @@
+"""Notifications that waited: is each still wanted, and if so, in which words, at which provider. Decides; writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from notifications.after import Failed, RetryPolicy, after_unknown
+from notifications.content import RenderedContent, RequestContent, encode
+from notifications.draft import rendered_content
+from notifications.facts import RecipientFacts, RecipientKey, SubtypeSettings, TenantSettings
+from notifications.gates import GateInput, judge
+from notifications.hashing import milliseconds
+from notifications.mail import Mail
+from notifications.outcome import Attempted, change_after
+from notifications.ports import Ledger
+from notifications.render import Renderer, RenderingError
+from notifications.senders import SenderChoice, Senders
+from notifications.status import RANK, Reason, Status
+from notifications.transition import AttemptRow, Leaves, Opens, Parks, Transition, Waiting
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reopened:
+    """The change to commit, and the mail to send once it is."""
+
+    change: Transition
+    mail: Mail | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reopening:
+    """Decides about taken rows, batch by batch."""
+
+    ledger: Ledger
+    renderer: Renderer
+    senders: Senders
+    retry: RetryPolicy
+    service_enabled: bool
+    worker: Callable[[], str]
+    sender_retry: timedelta = timedelta(minutes=5)
+
+    async def decide(self, waiting: Sequence[Waiting], now: datetime) -> list[Reopened]:
+        """Return one change for each row that was taken."""
+        facts = await self.ledger.read((), [_key(row) for row in waiting])
+        return [
+            await self._decide(row, facts.tenants, known, now)
+            for row, known in zip(waiting, facts.recipients, strict=True)
+        ]
+
+    async def _decide(
+        self,
+        row: Waiting,
+        tenants: Mapping[object, TenantSettings],
+        recipient: RecipientFacts,
+        now: datetime,
+    ) -> Reopened:
+        tenant = tenants[row.origin.event.tenant_id]
+        subtype = tenant.subtypes[row.origin.subtype]
+        if RANK[row.status] > 0:
+            return Reopened(change=_change(row, row.status, None, forgets=subtype.is_secret))
+        if row.content is None:
+            return Reopened(change=_change(row, Status.FAILED, Reason.EXHAUSTED))
+        if row.taken.reason is Reason.IN_DOUBT:
+            return Reopened(change=self._in_doubt(row, row.content, tenant, now))
+        refused = self._refused(row, row.content, tenant, subtype, recipient, now)
+        if refused is not None:
+            status = Status.FAILED if row.taken.is_pinned or refused is Reason.EXPIRED else Status.SKIPPED
+            reason = Reason.UNCONFIRMED if row.taken.is_pinned else refused
+            return Reopened(change=_change(row, status, reason, forgets=subtype.is_secret))
+        choice = self._choose(row, tenant)
+        if choice is None:
+            return Reopened(change=self._without_sender(row, now))
+        if choice.paused_until is not None:
+            return Reopened(change=_parked(row, Reason.THROTTLED, choice.paused_until))
+        return await self._open(row, row.content, tenant, choice, now)
+
+    def _refused(
+        self,
+        row: Waiting,
+        content: RequestContent | RenderedContent,
+        tenant: TenantSettings,
+        subtype: SubtypeSettings,
+        recipient: RecipientFacts,
+        now: datetime,
+    ) -> Reason | None:
+        """Ask again what may have changed since the claim: the same gates, with today's facts."""
+        return judge(
+            GateInput(
+                service_enabled=self.service_enabled,
+                tenant=tenant,
+                subtype=subtype,
+                recipient=recipient,
+                user_id=row.origin.user_id,
+                actor_id=content.addressing.actor_id,
+                email=row.origin.recipient,
+                expires_at=content.addressing.expires_at,
+                now=now,
+            )
+        ).reason
+
+    def _choose(self, row: Waiting, tenant: TenantSettings) -> SenderChoice | None:
+        """A provider that was chosen stays: for good once an attempt may be open there, else until it cannot be used."""
+        provider = row.taken.provider
+        if provider is None or not self.senders.providers.is_known(provider):
+            return self.senders.choose(tenant)
+        return self.senders.at(tenant, provider)
+
+    def _without_sender(self, row: Waiting, now: datetime) -> Transition:
+        age = now - datetime.fromtimestamp(milliseconds(row.taken.id) / 1000, tz=UTC)
+        if age > self.retry.max_age:
+            return _change(row, Status.FAILED, Reason.EXHAUSTED)
+        return _parked(row, Reason.SENDER, now + self.sender_retry)
+
+    def _in_doubt(
+        self, row: Waiting, content: RequestContent | RenderedContent, tenant: TenantSettings, now: datetime
+    ) -> Transition:
+        """Apply the subtype's policy to an attempt that a dead worker had begun and nobody recorded."""
+        if not isinstance(content, RenderedContent) or row.taken.opened_at is None or row.taken.provider is None:
+            return _parked(row, Reason.HANDED_BACK, now)
+        mail = _mail(row, content, tenant, provider=row.taken.provider, mail_from=row.taken.mail_from or "", now=now)
+        next_ = after_unknown(mail, now=now, policy=self.retry, is_idempotent=False, jitter=0.5)
+        unrecorded = Attempted(mail=mail, receipt=None, started_at=row.taken.opened_at, finished_at=now)
+        change = change_after(unrecorded, next_, self.worker(), None)
+        lost = AttemptRow(
+            n=mail.attempt - 1,
+            provider=mail.provider,
+            mail_from=mail.mail_from,
+            outcome="unknown",
+            error="worker_died",
+            reply=None,
+            provider_message_id=None,
+            worker=self.worker(),
+            started_at=row.taken.opened_at,
+            finished_at=now,
+        )
+        return _with_attempt(change, lost, is_final=isinstance(next_, Failed))
+
+    async def _open(
+        self,
+        row: Waiting,
+        content: RequestContent | RenderedContent,
+        tenant: TenantSettings,
+        choice: SenderChoice,
+        now: datetime,
+    ) -> Reopened:
+        rendered = content if isinstance(content, RenderedContent) else await self._render(row, content)
+        if rendered is None:
+            return Reopened(change=_change(row, Status.FAILED, Reason.RENDERING))
+        keeps_sender = row.taken.provider == choice.provider and row.taken.mail_from is not None
+        mail_from = row.taken.mail_from if keeps_sender and row.taken.mail_from else choice.sender.mail_from
+        mail = _mail(row, rendered, tenant, provider=choice.provider, mail_from=mail_from, now=now)
+        change = Transition(
+            id=row.taken.id,
+            origin=row.origin,
+            fence=row.taken.fence,
+            status=Status.SENDING,
+            reason=None,
+            queue=Opens(
+                attempt=mail.attempt, provider=mail.provider, mail_from=mail.mail_from, opened_at=mail.opened_at
+            ),
+            content=None if rendered is content else encode(rendered),
+        )
+        return Reopened(change=change, mail=mail)
+
+    async def _render(self, row: Waiting, content: RequestContent) -> RenderedContent | None:
+        template = await self.ledger.template(
+            row.origin.event.tenant_id, content.template_name, content.template_locale, content.template_version
+        )
+        try:
+            words = self.renderer.render(template, content.data)
+        except RenderingError as error:
+            log.warning("notification.rendering_failed", notification_id=str(row.taken.id), where=str(error))
+            return None
+        return rendered_content(content, subject=words.subject, html=words.html, text=words.text)
+
+
+def _key(row: Waiting) -> RecipientKey:
+    return RecipientKey(
+        tenant_id=row.origin.event.tenant_id,
+        user_id=row.origin.user_id,
+        email=row.origin.recipient,
+        subtype=row.origin.subtype,
+        category=row.origin.category,
+    )
+
+
+def _mail(
+    row: Waiting, content: RenderedContent, tenant: TenantSettings, *, provider: str, mail_from: str, now: datetime
+) -> Mail:
+    subtype = tenant.subtypes[row.origin.subtype]
+    return Mail(
+        id=row.taken.id,
+        origin=row.origin,
+        owner=row.taken.fence.owner,
+        attempt=row.taken.fence.attempt,
+        tries=row.tries,
+        provider=provider,
+        mail_from=mail_from,
+        opened_at=row.taken.opened_at or now.replace(microsecond=0),
+        is_pinned=row.taken.is_pinned,
+        uncertain_policy=subtype.uncertain_policy,
+        is_secret=subtype.is_secret,
+        template_name=row.template_name or subtype.slug,
+        content=content,
+        tenant=tenant,
+        span=row.origin.traceparent,
+    )
+
+
+def _change(row: Waiting, status: Status, reason: Reason | None, *, forgets: bool = False) -> Transition:
+    return Transition(
+        id=row.taken.id,
+        origin=row.origin,
+        fence=row.taken.fence,
+        status=status,
+        reason=reason,
+        queue=Leaves(),
+        forgets_content=forgets,
+    )
+
+
+def _parked(row: Waiting, reason: Reason, due_at: datetime) -> Transition:
+    return Transition(
+        id=row.taken.id,
+        origin=row.origin,
+        fence=row.taken.fence,
+        status=Status.QUEUED,
+        reason=reason,
+        queue=Parks(due_at=due_at, reason=reason, is_pinned=row.taken.is_pinned),
+    )
+
+
+def _with_attempt(change: Transition, attempt: AttemptRow, *, is_final: bool) -> Transition:
+    return Transition(
+        id=change.id,
+        origin=change.origin,
+        fence=change.fence,
+        status=change.status,
+        reason=change.reason,
+        queue=change.queue,
+        attempt=attempt,
+        forgets_content=is_final and change.forgets_content,
+    )

@@ -1,0 +1,71 @@
+"""`outbound worker`: read the bus, send mail, report what became of it."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import structlog
+from redis.exceptions import RedisError
+
+from consumers.app import run_until_stopped
+from consumers.identity import NameInUseError
+from outbound.health import HealthServer
+from outbound.logs import configure
+from outbound.settings import Settings, load
+from outbound.telemetry import configure_tracing
+from outbound.wiring import WorkerApp, open_worker
+from storage.migrate import pending
+
+log = structlog.get_logger()
+
+NEEDS = ("DATABASE_URL", "REDIS_URL", "OUTBOUND_SECRET_KEY")
+
+
+def worker() -> None:
+    """Run until SIGTERM or Ctrl-C; then what is ours is sent or handed back."""
+    settings = load(needs=NEEDS)
+    configure(settings.log_level)
+    flush = configure_tracing()
+    try:
+        asyncio.run(_run(settings))
+    except NameInUseError as error:
+        log.error("worker.name_in_use", error=str(error))  # noqa: TRY400 - the sentence says it all
+        sys.exit(1)
+    finally:
+        flush()
+
+
+async def _run(settings: Settings) -> None:
+    if await pending(settings.database_url.get_secret_value()):
+        log.error("worker.database_not_migrated", advice="run `outbound migrate` first")
+        sys.exit(1)
+    async with open_worker(settings) as line:
+        health = HealthServer(
+            settings.health_port,
+            registry=line.registry,
+            is_live=lambda: True,
+            is_ready=lambda: _readiness(line),
+        )
+        await health.start()
+        try:
+            await run_until_stopped(line.app, asyncio.get_running_loop())
+        finally:
+            await health.stop()
+    log.info("worker.stopped")
+
+
+async def _readiness(line: WorkerApp) -> dict[str, str]:
+    return {
+        "postgres": "ok" if await line.database.is_up() else "away",
+        "redis": await _redis(line),
+        "worker": "draining" if line.app.should_stop else "ok" if line.identity.is_fresh() else "no heartbeat",
+    }
+
+
+async def _redis(line: WorkerApp) -> str:
+    try:
+        await line.redis.ping()
+    except (RedisError, OSError):
+        return "away"
+    return "ok"

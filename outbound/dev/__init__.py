@@ -1,0 +1,1 @@
+"""What `./dev run` needs beside the product: embedded servers and an inbox."""

@@ -1,0 +1,151 @@
+"""One SMTP connection: the only place that touches aiosmtplib.
+
+aiosmtplib's own `data()` raises the same error whether the connection was lost before the content or after the final
+dot, so the transaction is driven one command at a time here. `SMTP.protocol` with its `write` and `read_response` is
+public but not documented, which is one reason why the version is pinned exactly.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+
+import aiosmtplib
+from aiosmtplib import SMTPResponse
+
+from providers.smtp.config import SmtpConfig
+from providers.smtp.replies import Phase, Reply
+
+
+class ConnectionLostError(Exception):
+    """The connection ended while an answer was awaited."""
+
+
+class ConnectError(Exception):
+    """A connection could not be made. `phase` says how far it got, `reply` holds the refusal if there was one."""
+
+    def __init__(self, phase: Phase, error: str, reply: Reply | None = None) -> None:
+        super().__init__(f"{phase}: {error}")
+        self.phase = phase
+        self.error = error
+        self.reply = reply
+
+
+class Connection:
+    """A connection that is ready for MAIL. Used by one attempt at a time; the pool sees to that."""
+
+    def __init__(self, smtp: aiosmtplib.SMTP) -> None:
+        self._smtp = smtp
+        self.mails = 0
+        """How many attempts it has served."""
+        self.idle_since = 0.0
+        """When it was last put back, on the loop's clock."""
+        size = smtp.esmtp_extensions.get("size", "")
+        self.announces_size = smtp.supports_extension("size")
+        self.max_size = int(size) if size.isascii() and size.isdigit() else 0
+        """The largest message the server takes, in octets (RFC 1870); 0 is no limit."""
+
+    @property
+    def is_alive(self) -> bool:
+        """Tell whether the transport is open, as far as this side knows."""
+        return self._smtp.is_connected
+
+    async def command(self, line: bytes) -> Reply:
+        """Send one command and return its answer.
+
+        Raises:
+            ConnectionLostError: if the connection ends before the answer.
+        """
+        try:
+            return _reply(await self._smtp.execute_command(line, timeout=None))
+        except aiosmtplib.SMTPResponseException as error:
+            return _reply(error)
+        except (aiosmtplib.SMTPServerDisconnected, OSError) as error:
+            raise ConnectionLostError from error
+
+    async def content(self, stuffed: bytes) -> Reply:
+        """Send the dot-stuffed content with its final dot and return the answer.
+
+        Raises:
+            ConnectionLostError: if the connection ends before the answer.
+        """
+        protocol = self._smtp.protocol
+        if protocol is None:
+            raise ConnectionLostError
+        try:
+            protocol.write(stuffed)
+            return _reply(await protocol.read_response())
+        except aiosmtplib.SMTPResponseException as error:
+            return _reply(error)
+        except (aiosmtplib.SMTPServerDisconnected, OSError) as error:
+            raise ConnectionLostError from error
+
+    def close(self) -> None:
+        """Say QUIT if there is still somebody to say it to, and close without waiting for the answer."""
+        if self._smtp.protocol is not None and self._smtp.is_connected:
+            self._smtp.protocol.write(b"QUIT\r\n")
+        self._smtp.close()
+
+    def abort(self) -> None:
+        """Close without a word: in the middle of a transaction a QUIT could be read as content."""
+        transport = self._smtp.transport
+        self._smtp.close()
+        if isinstance(transport, asyncio.WriteTransport):
+            transport.abort()
+
+
+async def open_connection(config: SmtpConfig, tls_context: ssl.SSLContext | None) -> Connection:
+    """Connect, secure and authenticate as configured, within `connect_timeout` for all of it together.
+
+    Raises:
+        ConnectError: if any of it fails.
+    """
+    smtp = aiosmtplib.SMTP(
+        hostname=config.hostname,
+        port=config.port,
+        use_tls=config.tls == "implicit",
+        start_tls=False,  # done below, so that its failure can be told from others; None would be opportunistic
+        tls_context=tls_context,
+        local_hostname=config.local_hostname,
+        timeout=None,  # the one around everything counts
+    )
+    phase = Phase.CONNECT
+    with contextlib.ExitStack() as undo:
+        undo.callback(smtp.close)
+        try:
+            async with asyncio.timeout(config.connect_timeout.total_seconds()):
+                await smtp.connect()
+                phase = Phase.EHLO
+                await _hello(smtp)
+                if config.tls == "starttls":
+                    phase = Phase.TLS
+                    await smtp.starttls(timeout=None)
+                    await _hello(smtp)
+                if config.username is not None:
+                    phase = Phase.AUTH
+                    await smtp.login(config.username, config.password or "", timeout=None)
+        except TimeoutError as error:
+            raise ConnectError(phase, f"{phase}_timeout") from error
+        except aiosmtplib.SMTPResponseException as error:
+            raise ConnectError(phase, f"{phase}_refused", _reply(error)) from error
+        except (aiosmtplib.SMTPConnectError, aiosmtplib.SMTPServerDisconnected, OSError) as error:
+            raise ConnectError(phase, f"{phase}_failed") from error
+        except (aiosmtplib.SMTPException, ValueError) as error:
+            # No STARTTLS, no AUTH or none of our methods; ValueError: a name with characters the protocol cannot carry.
+            raise ConnectError(phase, f"{phase}_unsupported") from error
+        undo.pop_all()
+    return Connection(smtp)
+
+
+async def _hello(smtp: aiosmtplib.SMTP) -> None:
+    try:
+        await smtp.ehlo(timeout=None)
+    except aiosmtplib.SMTPHeloError as error:
+        if not _reply(error).is_refusal:
+            raise
+        await smtp.helo(timeout=None)  # RFC 5321 §3.2: a server from before ESMTP
+
+
+def _reply(response: SMTPResponse | aiosmtplib.SMTPResponseException) -> Reply:
+    return Reply(response.code, response.message)

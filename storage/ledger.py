@@ -1,0 +1,265 @@
+"""The decide and claim transactions: what a batch needs to know, and what it writes, all or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+from notifications.facts import EventKey, RecipientFacts, RecipientKey, Seen
+from notifications.ports import BatchFacts, Claim, EventRow, NotificationRow
+from notifications.template import TemplateVersion
+from storage.columns import columns, jsonb
+from storage.dead_letters import insert_dead_letters
+from storage.directory import apply_changes
+from storage.roles import Role
+from storage.session import Connection, Database
+from storage.settings_cache import SettingsCache, template_of
+
+_VERSIONS = "select id, settings_version from tenants where id = any($1::uuid[])"
+
+_SEEN = """
+select c.tenant_id, c.source, c.event_id, c.stream, c.entry_id
+from unnest($1::uuid[], $2::text[], $3::text[]) k (tenant_id, source, event_id)
+join consumed_events c using (tenant_id, source, event_id)"""
+
+_RECIPIENTS = """
+select u.email, u.name, u.locale, u.timezone, coalesce(u.is_deleted, false) as is_deleted,
+  s.is_enabled as wants_subtype, c.is_enabled as wants_category, x.reasons
+from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[]) with ordinality
+  k (tenant_id, user_id, email, subtype, category, position)
+left join users u on (u.tenant_id, u.user_id) = (k.tenant_id, k.user_id)
+left join user_notification_preferences s
+  on (s.tenant_id, s.user_id, s.scope, s.slug) = (k.tenant_id, k.user_id, 'subtype', k.subtype)
+left join user_notification_preferences c
+  on (c.tenant_id, c.user_id, c.scope, c.slug) = (k.tenant_id, k.user_id, 'category', k.category)
+left join lateral (select array_agg(l.reason) as reasons from suppressions l
+  where l.address = coalesce(k.email, u.email) and (l.tenant_id = k.tenant_id or l.tenant_id is null)) x on true
+order by k.position"""
+
+_CONSUME = """
+insert into consumed_events (tenant_id, source, event_id, stream, entry_id, type, traceparent, outcome)
+select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[])
+on conflict do nothing returning tenant_id, source, event_id"""
+
+_BODIES = """
+insert into event_bodies (tenant_id, source, event_id, received_at, body)
+select t, s, e, now(), b from unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[]) k (t, s, e, b)"""
+
+_LOGS = """
+insert into notification_logs (id, tenant_id, source, event_id, category, subtype, user_id, recipient, status, reason,
+  template_name, template_locale, template_version, gates, trail, traceparent, correlationid)
+select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
+  $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::jsonb[], $15::jsonb[], $16::text[], $17::text[])"""
+
+_CONTENTS = """
+insert into message_contents (notification_id, kind, tenant_id, message, sha256)
+select * from unnest($1::uuid[], $2::text[], $3::uuid[], $4::bytea[], $5::bytea[])"""
+
+_QUEUE = """
+insert into send_queue (notification_id, tenant_id, lane, due_at, reason, owner, attempt, provider, mail_from, opened_at)
+select * from unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::timestamptz[], $5::text[], $6::bigint[], $7::integer[],
+  $8::text[], $9::text[], $10::timestamptz[])"""
+
+OUTBOX = "insert into outbox (tenant_id, body) select * from unnest($1::uuid[], $2::jsonb[])"
+
+_REPEATS = """
+update consumed_events c set repeats = case when jsonb_array_length(c.repeats) < 100 then c.repeats || k.repeat else c.repeats end
+from unnest($1::uuid[], $2::text[], $3::text[], $4::jsonb[]) k (tenant_id, source, event_id, repeat)
+where (c.tenant_id, c.source, c.event_id) = (k.tenant_id, k.source, k.event_id)"""
+
+_TEMPLATE = """
+select name, locale, version, subject, html, text, layout_html, layout_text from tenant_email_templates
+where tenant_id = $1 and (name, locale, version) = ($2, $3, $4)
+union all
+select name, locale, version, subject, html, text, layout_html, layout_text from system_email_templates
+where (name, locale, version) = ($2, $3, $4) limit 1"""
+
+_TEMPLATES_KEPT = 512
+
+
+class PostgresLedger:
+    """`notifications.ports.Ledger` over asyncpg: set-based, sorted, in one order of tables."""
+
+    def __init__(self, database: Database, settings: SettingsCache) -> None:
+        self._database = database
+        self._settings = settings
+        self._templates: dict[tuple[UUID, str, str, str], TemplateVersion] = {}
+
+    async def read(self, events: Sequence[EventKey], recipients: Sequence[RecipientKey]) -> BatchFacts:
+        """Read what a batch needs to know, in one read-only transaction; recipients come back in the order asked."""
+        tenant_ids = {key.tenant_id for key in events} | {key.tenant_id for key in recipients}
+        async with self._database.tenants(Role.WORKER, tenant_ids, read_only=True) as connection:
+            versions = dict(await connection.fetch(_VERSIONS, list(tenant_ids)))
+            tenants = await self._settings.get(connection, versions)
+            seen = await connection.fetch(_SEEN, *columns([_key(event) for event in events], 3)) if events else []
+            known = [(key.tenant_id, key.user_id, key.email, key.subtype, key.category) for key in recipients]
+            found = await connection.fetch(_RECIPIENTS, *columns(known, 5)) if known else []
+        return BatchFacts(
+            tenants=tenants,
+            seen={
+                EventKey(tenant_id=row[0], source=row[1], event_id=row[2]): Seen(stream=row[3], entry_id=row[4])
+                for row in seen
+            },
+            recipients=[_recipient(row) for row in found],
+        )
+
+    async def claim(self, claim: Claim) -> Mapping[EventKey, Seen]:
+        """Write a batch and return the events that somebody else had claimed meanwhile; nothing is written of those.
+
+        Raises:
+            FencedError: when the owner has been declared dead; nothing was written.
+        """
+        tenant_ids = {row.key.tenant_id for row in claim.events} | {row.key.tenant_id for row in claim.repeats}
+        async with self._database.tenants(Role.WORKER, tenant_ids, owner=claim.owner) as connection:
+            lost = await _consume(connection, claim.events)
+            events = [row for row in claim.events if row.key not in lost]
+            rows = sorted((row for row in claim.notifications if row.event not in lost), key=lambda row: row.id)
+            await apply_changes(connection, events)
+            await _insert_bodies(connection, events)
+            await _insert_notifications(connection, rows)
+            await _insert_repeats(connection, claim)
+            await insert_dead_letters(connection, claim.dead)
+            await _insert_outbox(connection, claim, events, rows)
+        return lost
+
+    async def template(self, tenant_id: UUID, name: str, locale: str, version: str) -> TemplateVersion:
+        """Return one pinned version, the tenant's or the system's.
+
+        Raises:
+            LookupError: when no such version is stored (versions are never deleted).
+        """
+        key = (tenant_id, name, locale, version)
+        if key not in self._templates:
+            async with self._database.tenants(Role.WORKER, (tenant_id,), read_only=True) as connection:
+                row = await connection.fetchrow(_TEMPLATE, *key)
+            if row is None:
+                raise LookupError(f"template {name}/{locale} has no version {version}")
+            if len(self._templates) >= _TEMPLATES_KEPT:
+                self._templates.pop(next(iter(self._templates)))
+            self._templates[key] = template_of(row)
+        return self._templates[key]
+
+
+def _key(key: EventKey) -> tuple[UUID, str, str]:
+    return key.tenant_id, key.source, key.event_id
+
+
+def _recipient(row: Any) -> RecipientFacts:
+    return RecipientFacts(
+        email=row["email"],
+        name=row["name"],
+        locale=row["locale"],
+        timezone=row["timezone"],
+        is_deleted=row["is_deleted"],
+        wants_subtype=row["wants_subtype"],
+        wants_category=row["wants_category"],
+        suppressions=_reasons(tuple(row["reasons"] or ())),
+    )
+
+
+@lru_cache(maxsize=64)
+def _reasons(reasons: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(reasons)
+
+
+async def _consume(connection: Connection, events: Sequence[EventRow]) -> dict[EventKey, Seen]:
+    """Insert into the inbox; whoever inserts the row has the event. Return what others had, and under which entry."""
+    if not events:
+        return {}
+    rows = sorted((*_key(row.key), row.stream, row.entry_id, row.type, row.traceparent, row.outcome) for row in events)
+    claimed = {tuple(row) for row in await connection.fetch(_CONSUME, *columns(rows, 8))}
+    lost = [row.key for row in events if _key(row.key) not in claimed]
+    if not lost:
+        return {}
+    return {
+        EventKey(tenant_id=row[0], source=row[1], event_id=row[2]): Seen(stream=row[3], entry_id=row[4])
+        for row in await connection.fetch(_SEEN, *columns([_key(key) for key in lost], 3))
+    }
+
+
+async def _insert_bodies(connection: Connection, events: Sequence[EventRow]) -> None:
+    rows = [(*_key(row.key), row.body) for row in events if row.body is not None]
+    if rows:
+        await connection.execute(_BODIES, *columns(rows, 4))
+
+
+async def _insert_notifications(connection: Connection, rows: Sequence[NotificationRow]) -> None:
+    if not rows:
+        return
+    now = datetime.now(UTC)
+    await connection.execute(_LOGS, *columns([_log(row, now) for row in rows], 17))
+    contents = [
+        (row.id, row.content.kind, row.event.tenant_id, row.content.message, row.content.sha256)
+        for row in rows
+        if row.content is not None
+    ]
+    if contents:
+        await connection.execute(_CONTENTS, *columns(contents, 5))
+    queued = [
+        (
+            row.id,
+            row.event.tenant_id,
+            row.queue.lane,
+            row.queue.due_at,
+            row.queue.reason,
+            row.queue.owner,
+            row.queue.attempt,
+            row.queue.provider,
+            row.queue.mail_from,
+            row.queue.opened_at,
+        )
+        for row in rows
+        if row.queue is not None
+    ]
+    if queued:
+        await connection.execute(_QUEUE, *columns(queued, 10))
+
+
+def _log(row: NotificationRow, now: datetime) -> tuple[Any, ...]:
+    name, locale, version = row.template or (None, None, None)
+    first = {"version": 1, "status": row.status, "reason": row.reason, "at": now}
+    return (
+        row.id,
+        row.event.tenant_id,
+        row.event.source,
+        row.event.event_id,
+        row.category,
+        row.subtype,
+        row.user_id,
+        row.recipient,
+        row.status,
+        row.reason,
+        name,
+        locale,
+        version,
+        jsonb(row.gates),
+        jsonb([first]),
+        row.traceparent,
+        row.correlationid,
+    )
+
+
+async def _insert_repeats(connection: Connection, claim: Claim) -> None:
+    if not claim.repeats:
+        return
+    now = datetime.now(UTC)
+    rows = [
+        (*_key(row.key), jsonb([{"stream": row.stream, "entry_id": row.entry_id, "at": now}])) for row in claim.repeats
+    ]
+    # One statement a repeat: an UPDATE … FROM takes only one of two rows with the same key.
+    for row in sorted(rows):
+        await connection.execute(_REPEATS, *columns([row], 4))
+
+
+async def _insert_outbox(
+    connection: Connection, claim: Claim, events: Sequence[EventRow], rows: Sequence[NotificationRow]
+) -> None:
+    written = [(row.key.tenant_id, jsonb(row.delivery_event)) for row in events if row.delivery_event is not None]
+    written += [(row.event.tenant_id, jsonb(row.delivery_event)) for row in rows if row.delivery_event is not None]
+    written += [(row.key.tenant_id, jsonb(row.delivery_event)) for row in claim.repeats]
+    written += [(None, jsonb(event)) for event in claim.dead_events]
+    if written:
+        await connection.execute(OUTBOX, *columns(written, 2))

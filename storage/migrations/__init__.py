@@ -1,0 +1,1 @@
+"""Alembic's environment; the schema itself is SQL in `versions`."""

@@ -1,0 +1,41 @@
+"""The outbox: delivery events written with the change they tell of, moved to the bus by one elected relay."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from storage.roles import Role
+from storage.session import Database
+
+_LEADER = 0x72656C6179
+
+_LEAD = "select pg_try_advisory_xact_lock($1)"
+
+_MOVE = """
+with moved as (delete from outbox where id in (select id from outbox order by id limit $1) returning id, stream, body)
+select stream, body from moved order by id"""
+
+Publish = Callable[[Sequence[tuple[str, str]]], Awaitable[None]]
+"""Puts (stream, CloudEvents JSON) on the bus, in order; raises when that is not certain."""
+
+
+class Outbox:
+    """Moves rows at least once: deleted only when what was published is committed."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def move(self, publish: Publish, limit: int) -> int | None:
+        """Publish and delete up to `limit` rows, and return how many; None when another process is the relay now."""
+        async with self._database.everyone(Role.DISPATCHER) as connection:
+            if not await connection.fetchval(_LEAD, _LEADER):
+                return None
+            rows = [(row["stream"], row["body"]) for row in await connection.fetch(_MOVE, limit)]
+            if rows:
+                await publish(rows)
+        return len(rows)
+
+    async def ensure_partitions(self) -> int:
+        """Make the partitions of the coming week and months, and return how many were missing."""
+        async with self._database.everyone(Role.DISPATCHER) as connection:
+            return await connection.fetchval("select ensure_partitions()")

@@ -1,0 +1,209 @@
+"""The record and open transactions: queue row, status, ledger, suppression and delivery event change together or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from notifications.content import decode
+from notifications.facts import EventKey
+from notifications.mail import Origin
+from notifications.status import Status
+from notifications.transition import Leaves, Opens, Parks, Taken, Transition, Waiting
+from storage.columns import columns, jsonb
+from storage.ledger import OUTBOX
+from storage.roles import Role
+from storage.session import Connection, Database
+
+_FENCE = "(q.notification_id, q.owner, q.attempt) = (k.id, k.owner, k.attempt) returning q.notification_id"
+
+_LEAVE = f"delete from send_queue q using unnest($1::uuid[], $2::bigint[], $3::integer[]) k (id, owner, attempt) where {_FENCE}"  # noqa: S608 - a constant
+
+_PARK = f"""
+update send_queue q set owner = null, due_at = k.due_at, reason = k.reason, pinned = k.pinned
+from unnest($1::uuid[], $2::bigint[], $3::integer[], $4::timestamptz[], $5::text[], $6::boolean[])
+  k (id, owner, attempt, due_at, reason, pinned)
+where {_FENCE}"""  # noqa: S608 - a constant
+
+_OPEN = f"""
+update send_queue q set attempt = k.next, provider = k.provider, mail_from = k.mail_from, opened_at = k.opened_at, reason = null
+from unnest($1::uuid[], $2::bigint[], $3::integer[], $4::integer[], $5::text[], $6::text[], $7::timestamptz[])
+  k (id, owner, attempt, next, provider, mail_from, opened_at)
+where {_FENCE}"""  # noqa: S608 - a constant
+
+_PROVEN = "delete from send_queue where notification_id = any($1::uuid[]) and owner is null"
+
+_ATTEMPTS = """
+insert into delivery_attempts (notification_id, n, tenant_id, provider, mail_from, outcome, error, reply,
+  provider_message_id, worker, started_at, finished_at)
+select * from unnest($1::uuid[], $2::integer[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
+  $9::text[], $10::text[], $11::timestamptz[], $12::timestamptz[]) on conflict do nothing"""
+
+_STATUS = """
+update notification_logs l set status = k.status, reason = k.reason, version = l.version + 1, updated_at = k.at,
+  trail = l.trail || jsonb_build_array(jsonb_build_object(
+    'version', l.version + 1, 'status', k.status, 'reason', k.reason, 'at', k.at))
+from (select *, $5::timestamptz as at from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[]) k0 (id, tenant_id, status, reason)) k
+where l.id = k.id and l.tenant_id = k.tenant_id
+  and (status_rank(l.status) = 0 or status_rank(k.status) > status_rank(l.status))
+returning l.id, l.version"""
+
+_CONTENTS = """
+insert into message_contents (notification_id, kind, tenant_id, message, sha256)
+select * from unnest($1::uuid[], $2::text[], $3::uuid[], $4::bytea[], $5::bytea[]) on conflict do nothing"""
+
+_FORGET = "delete from message_contents where notification_id = any($1::uuid[])"
+
+_SUPPRESS = """
+insert into suppressions (tenant_id, address, reason, notification_id)
+select t, a, 'hard_bounce', n from unnest($1::uuid[], $2::text[], $3::uuid[]) k (t, a, n) on conflict do nothing"""
+
+_WAITING = """
+select l.id, l.source, l.event_id, l.category, l.subtype, l.user_id, l.recipient, l.status, l.template_name,
+  l.traceparent, l.correlationid, c.kind, c.message,
+  (select count(*) from delivery_attempts a where a.notification_id = l.id) as tries
+from unnest($1::uuid[], $2::uuid[]) k (id, tenant_id)
+join notification_logs l on l.id = k.id and l.tenant_id = k.tenant_id
+left join lateral (select kind, message from message_contents m where m.notification_id = l.id
+  order by kind = 'rendered' desc limit 1) c on true"""
+
+Report = Callable[[Transition, int, datetime], Mapping[str, Any] | None]
+"""Builds the delivery event of a change from its new version and time; None where none is published."""
+
+
+class PostgresTransitions:
+    """`notifications.transition.Transitions` over asyncpg."""
+
+    def __init__(self, database: Database, report: Report) -> None:
+        self._database = database
+        self._report = report
+
+    async def waiting(self, taken: Sequence[Taken]) -> Sequence[Waiting]:
+        """Read what is stored of taken rows; a row whose notification is gone is left out."""
+        tenant_ids = {row.tenant_id for row in taken}
+        async with self._database.tenants(Role.WORKER, tenant_ids, read_only=True) as connection:
+            rows = await connection.fetch(_WAITING, *columns([(row.id, row.tenant_id) for row in taken], 2))
+        found = {row["id"]: row for row in rows}
+        return [_waiting(row, found[row.id]) for row in taken if row.id in found]
+
+    async def apply(self, changes: Sequence[Transition]) -> frozenset[UUID]:
+        """Write changes in one transaction and return the ids whose fence held.
+
+        Of a change whose fence no longer holds, the attempt enters the ledger, and an acceptance lifts the status and
+        removes the row if nobody owns it.
+        """
+        ordered = sorted(changes, key=lambda change: change.id)
+        tenant_ids = {change.origin.event.tenant_id for change in ordered}
+        now = datetime.now(UTC)
+        async with self._database.tenants(Role.WORKER, tenant_ids) as connection:
+            held = await _move_queue_rows(connection, ordered)
+            await _insert_attempts(connection, ordered)
+            late = [change for change in ordered if change.id not in held and change.status is Status.ACCEPTED]
+            versions = await _raise_status(connection, [c for c in ordered if c.id in held or c in late], now)
+            if late:
+                await connection.execute(_PROVEN, [change.id for change in late])
+            await _write_contents(connection, [change for change in ordered if change.id in held])
+            await _suppress(connection, ordered)
+            await self._publish(connection, ordered, versions, now)
+        return frozenset(held)
+
+    async def _publish(
+        self, connection: Connection, changes: Sequence[Transition], versions: Mapping[UUID, int], now: datetime
+    ) -> None:
+        rows = [
+            (change.origin.event.tenant_id, jsonb(event))
+            for change in changes
+            if change.id in versions and (event := self._report(change, versions[change.id], now)) is not None
+        ]
+        if rows:
+            await connection.execute(OUTBOX, *columns(rows, 2))
+
+
+def _waiting(taken: Taken, row: Any) -> Waiting:
+    return Waiting(
+        taken=taken,
+        origin=Origin(
+            event=EventKey(tenant_id=taken.tenant_id, source=row["source"], event_id=row["event_id"]),
+            traceparent=row["traceparent"],
+            correlationid=row["correlationid"],
+            category=row["category"],
+            subtype=row["subtype"],
+            user_id=row["user_id"],
+            recipient=row["recipient"],
+        ),
+        status=Status(row["status"]),
+        tries=row["tries"],
+        template_name=row["template_name"],
+        content=None if row["message"] is None else decode(row["kind"], row["message"]),
+    )
+
+
+async def _move_queue_rows(connection: Connection, changes: Sequence[Transition]) -> set[UUID]:
+    leaving: list[tuple[Any, ...]] = []
+    parking: list[tuple[Any, ...]] = []
+    opening: list[tuple[Any, ...]] = []
+    for change in changes:
+        key = (change.id, change.fence.owner, change.fence.attempt)
+        match change.queue:
+            case Leaves():
+                leaving.append(key)
+            case Parks(due_at=due_at, reason=reason, is_pinned=is_pinned):
+                parking.append((*key, due_at, reason, is_pinned))
+            case Opens(attempt=attempt, provider=provider, mail_from=mail_from, opened_at=opened_at):
+                opening.append((*key, attempt, provider, mail_from, opened_at))
+    held: set[UUID] = set()
+    for statement, rows in ((_LEAVE, leaving), (_PARK, parking), (_OPEN, opening)):
+        if rows:
+            held.update(row[0] for row in await connection.fetch(statement, *columns(rows, len(rows[0]))))
+    return held
+
+
+async def _insert_attempts(connection: Connection, changes: Sequence[Transition]) -> None:
+    rows = [
+        (
+            change.id,
+            change.attempt.n,
+            change.origin.event.tenant_id,
+            change.attempt.provider,
+            change.attempt.mail_from,
+            change.attempt.outcome,
+            change.attempt.error,
+            change.attempt.reply,
+            change.attempt.provider_message_id,
+            change.attempt.worker,
+            change.attempt.started_at,
+            change.attempt.finished_at,
+        )
+        for change in changes
+        if change.attempt is not None
+    ]
+    if rows:
+        await connection.execute(_ATTEMPTS, *columns(rows, 12))
+
+
+async def _raise_status(connection: Connection, changes: Sequence[Transition], now: datetime) -> dict[UUID, int]:
+    rows = [(change.id, change.origin.event.tenant_id, change.status, change.reason) for change in changes]
+    return dict(await connection.fetch(_STATUS, *columns(rows, 4), now)) if rows else {}
+
+
+async def _write_contents(connection: Connection, changes: Sequence[Transition]) -> None:
+    rows = [
+        (change.id, change.content.kind, change.origin.event.tenant_id, change.content.message, change.content.sha256)
+        for change in changes
+        if change.content is not None
+    ]
+    if rows:
+        await connection.execute(_CONTENTS, *columns(rows, 5))
+    forgotten = [change.id for change in changes if change.forgets_content]
+    if forgotten:
+        await connection.execute(_FORGET, forgotten)
+
+
+async def _suppress(connection: Connection, changes: Sequence[Transition]) -> None:
+    rows = [
+        (change.origin.event.tenant_id, change.origin.recipient, change.id) for change in changes if change.suppresses
+    ]
+    if rows:
+        await connection.execute(_SUPPRESS, *columns(sorted(rows), 3))

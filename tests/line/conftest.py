@@ -1,0 +1,40 @@
+"""The line's fixtures: an SMTP wire, and a worker's surroundings with one tenant."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.line.harness import SECRET, Line
+from tests.wires.smtp import SmtpWire, smtp_wire
+
+
+@pytest.fixture
+async def wire() -> AsyncIterator[SmtpWire]:
+    async with smtp_wire() as wire:
+        yield wire
+
+
+@pytest.fixture
+async def line(database: str, redis_url: str, wire: SmtpWire) -> Line:
+    line = Line(
+        database=database,
+        redis_url=redis_url,
+        environment={
+            "DATABASE_URL": database,
+            "REDIS_URL": redis_url,
+            "OUTBOUND_SECRET_KEY": SECRET,
+            "EMAIL_ENABLE": "true",
+            "EMAIL_PROVIDER": "smtp",
+            "EMAIL_HOST": "127.0.0.1",
+            "EMAIL_PORT": str(wire.port),
+            "EMAIL_TLS": "none",
+            "EMAIL_FROM": "noreply@outbound.example",
+            "EMAIL_TENANT_FROM_PATTERN": "{tenant}@outbound.example",
+            "OUTBOUND_CONNECTIONS": "4",
+            "OUTBOUND_DRAIN_SECONDS": "5",
+        },
+    )
+    line.tenant = await line.add_tenant()
+    return line

@@ -1,0 +1,479 @@
+"""Rendering: escaping, one-line subjects, and templates that try to get out, to read more, or never to end."""
+
+from __future__ import annotations
+
+import json
+import traceback
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from markupsafe import Markup
+
+from notifications import render, sandbox, template_rules
+from notifications.render import Rendered, Renderer, RenderingError
+from notifications.template import Layout, TemplateVersion, pin
+
+CONTENT = "{% block content %}{% endblock %}"
+SECRET = "planted-secret-value"
+
+
+def template(
+    subject: str = "s", html: str = "h", text: str = "t", layout_html: str = CONTENT, layout_text: str = CONTENT
+) -> TemplateVersion:
+    layout = Layout(html=layout_html, text=layout_text)
+    return pin(name="mine", locale="en", subject=subject, html=html, text=text, layout=layout)
+
+
+def rendered(data: dict[str, Any] | None = None, **sources: str) -> Rendered:
+    return Renderer().render(template(**sources), data or {})
+
+
+def text_of(source: str, **data: Any) -> str:
+    return rendered(data, text=source).text
+
+
+def refusal(source: str, **data: Any) -> RenderingError:
+    with pytest.raises(RenderingError) as refused:
+        text_of(source, **data)
+    return refused.value
+
+
+# What a mail is made of
+
+
+def test_html_is_escaped_and_subject_and_text_are_not() -> None:
+    mail = rendered({"x": "<b>&'\""}, subject="{{ x }}", html="{{ x }}", text="{{ x }}")
+
+    assert mail == Rendered(subject="<b>&'\"", html="&lt;b&gt;&amp;&#39;&#34;", text="<b>&'\"")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ x }}",
+        "{{ x ~ '' }}",
+        "{{ '' ~ x|e ~ x }}",
+        "{% set y = x %}{{ y }}",
+        "{{ x + x }}",
+        "{{ x * 2 }}",
+        "{{ x|upper }}",
+        "{{ x|replace('&', '<') }}",
+        "{{ x|e|replace('&lt;', '<') }}",
+        "{{ [x, x|e]|join('<') }}",
+        "{{ x|brief }}{{ x|label }}{{ x|date }}{{ x|datetime }}",
+        "{{ x|truncate(9, True, '<') }}",
+        "{{ x|default('<') }}{{ (x|e)[:4] }}{{ x|e|first }}",
+        "{{ (x|e)[:3] ~ '<script>' }}",
+        "{{ x|e|lower ~ x }}",
+        "{{ (x|e) + '<script>' }}",
+        "{% if x is string %}{% for c in x %}{{ c }}{% endfor %}{% endif %}",
+    ],
+)
+def test_data_never_becomes_markup(source: str) -> None:
+    html = rendered({"x": "<script>alert(1)</script>"}, html=source).html
+
+    assert "<" not in html
+
+
+def test_a_body_is_set_into_its_layout() -> None:
+    layout = "[{% block preheader %}-{% endblock %}|{% block content %}{% endblock %}|{% block reason %}{% endblock %}]"
+    body = "{% block preheader %}{{ x }}{% endblock %}\nbefore {{ x }}\n{% block reason %}r{% endblock %}\nafter"
+
+    assert rendered({"x": "<"}, html=body, layout_html=layout).html.split() == ["[&lt;|before", "&lt;", "after|r]"]
+    assert rendered(html="only", layout_html=layout).html == "[-|only|]"
+
+
+def test_nothing_is_written_for_none() -> None:
+    assert text_of("a{{ x }}b", x=None) == "ab"
+
+
+def test_templates_see_the_locale_and_the_brand_and_a_tenants_brand_wins() -> None:
+    assert text_of("{{ locale }} {{ brand.color }}") == "en #1d4ed8"
+    assert text_of("{{ brand.color }}", brand={"color": "#fff"}) == "#fff"
+
+
+def test_a_key_named_like_a_method_is_a_key() -> None:
+    assert text_of("{{ x.items }}{{ x.get }}{{ x['keys'] }}", x={"items": 1, "get": 2, "keys": 3}) == "123"
+
+
+def test_what_templates_need_every_day_works() -> None:
+    source = (
+        "{% for name, value in x|items %}{{ loop.index }}{{ name }}={{ value }}{{ ', ' if not loop.last }}{% endfor %}"
+        "{% set n = 2 + 3 * 4 %} {{ n }} {{ 2 ** 10 }} {{ 7 % 4 }} {{ '-' * 3 }} {{ 'a' + 'b' ~ 1 }}"
+        " {{ range(3)|length }}"
+        " {{ 1.256|round(2) }} {{ [1, 'a']|join('/') }} {{ 'a_b'|replace('_', ' ') }} {{ missing|default('none') }}"
+    )
+
+    assert text_of(source, x={"a": 1, "b": 2}) == "1a=1, 2b=2 14 1024 3 --- ab1 3 1.26 1/a a b none"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (None, "\N{EN DASH}"),
+        ("", "\N{EN DASH}"),
+        (True, "yes"),
+        (False, "no"),
+        (7, "7"),
+        (["a", None, 1], "a, \N{EN DASH}, 1"),
+        ({"a": 1}, "…"),
+        ("two\nlines", "two lines"),
+        ("x" * 200, "x" * 119 + "…"),
+    ],
+)
+def test_any_value_can_be_shown_in_brief(value: Any, shown: str) -> None:
+    assert text_of("{{ x|brief }}", x=value) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "day", "minute"),
+    [
+        ("2026-12-01", "2026-12-01", "2026-12-01 00:00 UTC"),
+        ("2026-12-01T23:30:00-02:00", "2026-12-01", "2026-12-02 01:30 UTC"),
+        ("2026-12-01T09:30:15Z", "2026-12-01", "2026-12-01 09:30 UTC"),
+        ("soon", "soon", "soon"),
+        ("0001-01-01T00:00:00+14:00", "0001-01-01", "0001-01-01T00:00:00+14:00"),
+    ],
+)
+def test_times_are_shown_in_utc_and_other_texts_as_they_are(value: str, day: str, minute: str) -> None:
+    assert text_of("{{ x|date }} {{ x|datetime }}", x=value) == f"{day} {minute}"
+
+
+# The subject is one line
+
+
+@pytest.mark.parametrize(
+    ("title", "subject"),
+    [
+        ("a\r\nBcc: evil@example.com", "a Bcc: evil@example.com"),
+        ("a\nb\x00c\x0bd\x85e\u2028f", "a b c d e f"),
+        ("a\u202egpj.exe", "a gpj.exe"),
+        ("  a \t  b  ", "a b"),
+        ("=?utf-8?q?a=0ABcc=3A_e=40x?=", "=?utf-8?q?a=0ABcc=3A_e=40x?="),
+        ("x" * 1000, "x" * 400),
+    ],
+)
+def test_a_subject_is_one_line_of_at_most_400_characters(title: str, subject: str) -> None:
+    assert rendered({"title": title}, subject="\n{{ title }}\n").subject == subject
+
+
+@given(st.text())
+@settings(deadline=None)
+def test_no_title_brings_a_second_line_into_the_subject(title: str) -> None:
+    data = {"title": title.encode("utf-8", "ignore").decode()}
+
+    subject = rendered(data, subject="{{ title }}").subject
+
+    assert len(subject.splitlines()) <= 1
+    assert len(subject) <= 400
+    assert not any(ord(character) < 32 or ord(character) == 127 for character in subject)
+
+
+# Templates that want more than their data
+
+ESCAPES = [
+    "{{ x.__class__ }}",
+    "{{ x['__class__'] }}",
+    "{{ ''.__class__.__mro__ }}",
+    "{{ x|attr('__class__') }}",
+    "{{ [x]|map(attribute='__class__')|list }}",
+    "{{ '{0.__class__}'.format(x) }}",
+    "{{ '{:>999999999}'.format(1) }}",
+    "{{ '%999999999d' % 1 }}",
+    "{{ '%s' % x }}",
+    "{{ x.upper() }}",
+    "{{ x['upper']() }}",
+    "{{ d.clear() }}",
+    "{{ d.pop('a') }}",
+    "{{ self }}",
+    "{{ self.content() }}",
+    "{{ self['content'] }}",
+    "{{ super() }}",
+    "{{ loop }}",
+    "{{ range }}",
+    "{{ range.__init__ }}",
+    "{{ range(*[1]) }}",
+    "{{ lipsum(n=99999) }}",
+    "{{ cycler('a', 'b') }}",
+    "{{ joiner() }}",
+    "{{ namespace() }}",
+    "{{ dict(a=1) }}",
+    "{{ x() }}",
+    "{{ brand.update({}) }}",
+    "{{ {'a': 1} }}",
+    "{{ d }}",
+    "{{ [1, 2] }}",
+    "{{ x|safe }}",
+    "{{ x|tojson }}",
+    "{{ x|pprint }}",
+    "{{ x|xmlattr }}",
+    "{% for i in [1] %}{{ loop.cycle('a') }}{% endfor %}",
+    "{% for i in [1] %}{{ loop.changed(1) }}{% endfor %}",
+    "{% for i in [1] %}{{ loop.__class__ }}{% endfor %}",
+    "{% for i in [1] %}{{ loop._iterator }}{% endfor %}",
+    "{% include 'layout' %}",
+    "{% import 'layout' as l %}",
+    "{% from 'layout' import a %}",
+    "{% extends 'layout' %}",
+    "{% block other %}{% endblock %}",
+    "{% block content %}{% endblock %}",
+    "{% block reason %}{% endblock %}{% block reason %}{% endblock %}",
+    "{% for i in [1] %}{% block reason %}{% endblock %}{% endfor %}",
+    "{% macro m() %}{% endmacro %}",
+    "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
+    "{% call x() %}{% endcall %}",
+    "{% filter upper %}a{% endfilter %}",
+    "{% set a %}b{% endset %}",
+    "{% set a.b = 1 %}",
+    "{% with a = 1 %}{% endwith %}",
+    "{% autoescape false %}{{ x }}{% endautoescape %}",
+    "{% do x %}",
+    "{% trans %}a{% endtrans %}",
+    "{% debug %}",
+    "{{ x",
+    "{{ x is filter }}",
+    "{{ x is callable }}",
+    "{{ x is odd(1) }}",
+    "{{ x|nosuch }}",
+    "{{ missing }}",
+    "{{ x.missing }}",
+    "{{ d.a.b.c }}",
+    "{{ d['nosuch'] }}",
+    "{{ n.a }}",
+    "{{ 1 / 0 }}",
+    "{{ x + 1 }}",
+    "{{ [1] + [2] }}",
+    "{{ [1] * 2 }}",
+    "{{ x * x }}",
+    "{{ d|join }}",
+    "{{ d|label }}",
+    "{{ missing|label }}",
+    "{{ missing|brief }}",
+    "{{ missing ~ 'a' }}",
+    "{{ d ~ 'a' }}",
+    "{{ n|first }}",
+    "{{ []|first }}",
+]
+
+
+@pytest.mark.parametrize("source", ESCAPES)
+def test_a_template_that_reaches_beyond_its_data_is_an_error_that_quotes_nothing(source: str) -> None:
+    error = refusal(source, x=SECRET, d={"a": SECRET}, n=None)
+
+    assert error.template.startswith("mine/en text")
+    assert SECRET not in str(error)
+
+
+# Templates that never end, or grow without end
+
+BOMBS = [
+    "{{ 'x' * 2000000000 }}",
+    "{{ 2000000000 * 'x' }}",
+    "{{ [1] * 2000000000 }}",
+    "{{ 10 ** (10 ** 10) }}",
+    "{{ 2 ** 65 }}",
+    "{{ 9 ** -1000000000 }}",
+    "{% set a = 2 ** 60 %}{% set b = a * a %}{% set c = b * b %}{{ c }}",
+    "{{ 'x'|center(2000000000) }}",
+    "{{ 'x'.ljust(2000000000) }}",
+    "{{ 'x'|indent(2000000000) }}",
+    "{{ 'x'|wordwrap(1)|wordwrap(1) }}",
+    "{{ '%2000000000s'|format(1) }}",
+    "{{ [1]|batch(2000000000, 'x')|list }}",
+    "{{ [1]|slice(2000000000)|list }}",
+    "{{ 5|round(-1000000000) }}",
+    "{{ 5|round(1000000000) }}",
+    "{{ range(100000) }}",
+    "{{ range(10 ** 30) }}",
+    "{% for a in range(100000) %}{% endfor %}",
+    "{% for a in range(1000) %}{% for b in range(1000) %}{% endfor %}{% endfor %}",
+    "{% for a in range(1000) %}{% for b in range(1000) %}x{% endfor %}{% endfor %}",
+    "{% for a in [1] %}{% for b in [1] %}{% for c in [1] %}{% endfor %}{% endfor %}{% endfor %}",
+    "{% for a in range(1000) if a > 1000 %}{% endfor %}",
+    "{% for a in [[1]] recursive %}{{ loop(a) }}{% endfor %}",
+    "{% for a in range(1000) %}{{ 'x' * 9000 }}{% endfor %}",
+    "{% set x = 'x' * 10000 %}" + "{% set x = x ~ x %}" * 40 + "{{ x|length }}",
+    "{% set x = 'x' * 10000 %}" + "{% set x = x + x %}" * 40 + "{{ x|length }}",
+    "{% set x = 'x' * 10000 %}" + "{% set x = [x, x]|join %}" * 40 + "{{ x|length }}",
+    "{% set x = 'x' * 10000 %}" + "{% set x = x|replace('x', 'xx') %}" * 40 + "{{ x|length }}",
+    "{% set x = 'x' %}" + "{% set x = [x, x] %}" * 40 + "{{ x|length }}",
+    "{{ " + "x ~ " * 200 + "x }}",
+    "{% set y = huge %}",
+    "{{ big ~ big }}",
+    "{{ big + big }}",
+    "{{ big|replace('x', 'xx') }}",
+    "{{ [big, big]|join }}",
+    "{{ big }}{{ big }}{{ big }}",
+    "{{ " + "(" * 500 + "1" + ")" * 500 + " }}",
+    "{{ " + "1 + " * 500 + "1 }}",
+    "{{ " + "not " * 500 + "1 }}",
+    "{{ " + "[" * 100 + "]" * 100 + " }}",
+    "{% if x %}" * 70 + "{% endif %}" * 70,
+    "{{ x }}" * 4000,
+    "x" * 200_001,
+    "{{ " + "9" * 5000 + " }}",
+]
+
+
+@pytest.mark.parametrize("source", BOMBS, ids=range(len(BOMBS)))
+def test_a_template_bomb_is_an_error(source: str) -> None:
+    refusal(source, x="x" * 2_000, big="x" * 200_000, huge="x" * 300_000)
+
+
+def test_the_output_of_all_parts_counts_together() -> None:
+    data = {"x": "x" * 200_000}
+
+    assert len(rendered(data, html="{{ x }}", text="{{ x }}").html) == 200_000
+    with pytest.raises(RenderingError, match="524288 bytes") as refused:
+        rendered(data, html="{{ x }}{{ x }}", text="{{ x }}")
+    assert refused.value.template == "mine/en text"
+
+
+def test_the_output_is_counted_in_bytes() -> None:
+    assert "bytes" in refusal("{{ x }}", x="ü" * 300_000).message
+
+
+def test_the_turns_of_a_loop_count_even_when_they_write_nothing() -> None:
+    nested = "{% for a in range(1000) %}{% for b in range(1000) %}{% endfor %}{% endfor %}"
+
+    assert f"{render.MAX_CHUNKS} pieces" in refusal(nested).message
+
+
+@given(st.text(alphabet="{}%#-~|()[].,'\" \nabcx012*+=<>", max_size=60))
+@settings(max_examples=300, deadline=None)
+def test_any_source_renders_or_is_a_rendering_error(source: str) -> None:
+    try:
+        rendered({"x": SECRET, "a": {"b": 1}, "c": [1]}, html=source, text=source)
+    except RenderingError as error:
+        message = str(error)
+    else:
+        message = ""
+    assert SECRET not in message
+
+
+# Data that is not plain
+
+
+class Account:
+    """Something with a method no template may call."""
+
+    def __init__(self) -> None:
+        self.is_deleted = False
+
+    def delete(self) -> None:
+        self.is_deleted = True
+
+
+def test_an_object_in_the_data_is_refused_before_anything_runs() -> None:
+    account = Account()
+
+    error = refusal("{{ account.delete() }}{{ account.is_deleted }}", account=account)
+    unused = refusal("unused", account=account)
+
+    assert not account.is_deleted
+    assert unused.message == "the data holds a value of type Account, which is not plain data"
+    assert error.template == "mine/en text"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [Decimal(1), (1, 2), {1}, b"x", Markup("<b>"), {1: 2}, {Markup("a"): 1}, [{"a": [object()]}], object, 1j],
+    ids=repr,
+)
+def test_only_what_json_can_hold_is_data(value: Any) -> None:
+    assert "the data h" in refusal("t", x=value).message
+
+
+def test_data_that_is_nested_too_deep_is_refused() -> None:
+    endless: list[Any] = []
+    endless.append(endless)
+    deep = json.loads("[" * sandbox.MAX_DATA_DEPTH * 2 + "]" * sandbox.MAX_DATA_DEPTH * 2)
+
+    assert "deep" in refusal("t", x=endless).message
+    assert "deep" in refusal("t", x=deep).message
+
+
+def test_a_lone_surrogate_is_an_error_and_not_a_poisoned_mail() -> None:
+    assert refusal("{{ x }}", x="\ud800").message == "UnicodeEncodeError while rendering"
+
+
+# What an error says
+
+
+def failure(**sources: str) -> RenderingError:
+    with pytest.raises(RenderingError) as failed:
+        rendered({"x": SECRET, "colors": {"red": "#f00"}, "l": []}, **sources)
+    return failed.value
+
+
+@pytest.mark.parametrize(
+    ("sources", "place"),
+    [
+        ({"subject": "{{ missing }}"}, "mine/en subject:1: 'missing' is undefined"),
+        ({"html": "\n\n{{ missing }}"}, "mine/en html:3: 'missing' is undefined"),
+        ({"text": "\n{{ x.name }}"}, "mine/en text:2: there is no 'name' here"),
+        ({"text": "a\nb\n{% if %}"}, "mine/en text:3: Expected an expression, got 'end of statement block'"),
+        ({"html": "\n{{ x|safe }}"}, "mine/en html:2: there is no filter 'safe'"),
+        ({"html": "{{ x is callable }}"}, "mine/en html:1: there is no test 'callable'"),
+        ({"html": "{{ x.y() }}"}, "mine/en html:1: only range(…) can be called in templates"),
+        ({"html": "\n{% include 'a' %}"}, "mine/en html:2: 'Include' is not available in templates"),
+        ({"html": "{{ {} }}"}, "mine/en html:1: 'Dict' is not available in templates"),
+        ({"layout_html": "\n{{ missing }}"}, "mine/en html layout:2: 'missing' is undefined"),
+        ({"layout_text": "\n\n{% macro %}"}, "mine/en text layout:3: "),
+        ({"text": "{{ colors[x] }}"}, "mine/en text:1: there is no such item"),
+        ({"text": "{{ x|int(SECRET) / l|length }}"}, "mine/en text:1: 'SECRET' is undefined"),
+        ({"text": "\n\n\n{{ 1 / l|length }}"}, "mine/en text:4: ZeroDivisionError while rendering"),
+    ],
+)
+def test_an_error_names_template_part_line_and_cause(sources: dict[str, str], place: str) -> None:
+    assert str(failure(**sources)).startswith(place)
+
+
+@pytest.mark.parametrize("source", ["{{ colors[x] }}", "{{ l[x] }}", "{{ 1 + x }}", "{{ range(x) }}", "{{ x ** 2 }}"])
+def test_neither_an_error_nor_its_traceback_holds_a_value(source: str) -> None:
+    error = failure(text=source)
+
+    assert SECRET not in "".join(traceback.format_exception(error))
+
+
+# Compiled once
+
+
+def test_a_version_is_compiled_once_and_the_oldest_is_forgotten() -> None:
+    renderer = Renderer()
+    first = template(text="first")
+    renderer.render(first, {})
+    kept = renderer._compiled[first.version]
+
+    renderer.render(first, {})
+    assert renderer._compiled[first.version] is kept
+
+    for number in range(render._COMPILED_KEPT):
+        renderer.check(template(text=f"{number}"))
+    assert len(renderer._compiled) == render._COMPILED_KEPT
+    assert first.version not in renderer._compiled
+    assert renderer.render(first, {}).text == "first"
+
+
+def test_a_template_can_be_checked_without_data() -> None:
+    Renderer().check(template(text="{{ anything.at.all }}"))
+    with pytest.raises(RenderingError):
+        Renderer().check(template(text="{{ anything|safe }}"))
+
+
+def test_one_mail_leaves_nothing_for_the_next() -> None:
+    renderer = Renderer()
+    setter = template(text="{% set seen = x %}{{ seen }}", html="{{ brand.color }}")
+    asker = template(text="{{ seen is defined }}", html="{{ brand.color }}")
+
+    renderer.render(setter, {"x": "a", "brand": {"color": "red"}})
+
+    assert renderer.render(asker, {}) == Rendered(subject="s", html="#1d4ed8", text="False")
+
+
+def test_the_limits_are_those_of_the_documentation() -> None:
+    assert (render.MAX_OUTPUT, render.MAX_SUBJECT) == (512 * 1024, 400)
+    assert template_rules.MAX_LOOP_NESTING == 2
