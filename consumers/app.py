@@ -25,6 +25,13 @@ class _App(faust.App):
         # With Kafka off nobody resumes the flow, and every event on a channel would be skipped in silence.
         self.flow_control.resume()
 
+    async def on_shutdown(self) -> None:
+        await super().on_shutdown()
+        # Streams make Faust build a Kafka consumer that never starts, with an event loop that nobody would close.
+        thread = getattr(self.consumer, "_thread", None)
+        if thread is not None:
+            thread.thread_loop.close()
+
 
 class BatchChannel:
     """Batches on their way to the agent."""

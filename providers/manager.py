@@ -16,7 +16,6 @@ from providers.message import OutboundMessage
 from providers.provider import Begin, Capability, EmailProvider
 from providers.receipt import Outcome, SendReceipt
 
-_TRACER: Final = trace.get_tracer("outbound.providers")
 _LOG: Final = structlog.stdlib.get_logger("providers.manager")
 
 ATTEMPT_TIMEOUT: Final = timedelta(minutes=20)
@@ -56,8 +55,10 @@ class ProviderManager:
         breaker_threshold: int = 5,
         breaker_pause: timedelta = timedelta(seconds=30),
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        tracer: trace.Tracer | None = None,
     ) -> None:
         self._providers = dict(providers)
+        self._tracer = tracer or trace.get_tracer("outbound.providers")
         self._now = now
         self._attempt_timeout_seconds = attempt_timeout.total_seconds()
         self._health = {name: Health(threshold=breaker_threshold, pause=breaker_pause) for name in self._providers}
@@ -116,7 +117,7 @@ class ProviderManager:
         """
         provider, health, domain = self._providers[name], self._health[name], message.from_.domain
         # Exceptions are not recorded by the span: their messages may hold an address.
-        with _TRACER.start_as_current_span(
+        with self._tracer.start_as_current_span(
             f"send {name}",
             kind=trace.SpanKind.CLIENT,
             attributes={"outbound.provider": name, "outbound.notification_id": str(message.notification_id)},

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import count
@@ -48,7 +49,7 @@ def postgres(request: pytest.FixtureRequest) -> Iterator[Postgres]:
     given = os.environ.get("OUTBOUND_TEST_DATABASE_ADMIN_URL")
     with ExitStack() as stack:
         if given:
-            yield Postgres(admin_url=given, login_url=asyncio.run(ensure_login(given, uuid4().hex)))
+            yield Postgres(admin_url=given, login_url=_run(ensure_login(given, uuid4().hex)))
             return
         folder = request.getfixturevalue("_servers_folder") / "postgres"
         server = stack.enter_context(start_postgres(folder, durable=False))
@@ -61,10 +62,10 @@ def database_template(postgres: Postgres) -> Iterator[str]:
     from storage.migrate import upgrade  # noqa: PLC0415 - only the tests that need a database need Alembic
 
     name = f"template_{uuid4().hex[:12]}"
-    asyncio.run(_execute(postgres.admin_url, f"create database {name} owner outbound"))
-    asyncio.run(upgrade(postgres.database(name)))
+    _run(_execute(postgres.admin_url, f"create database {name} owner outbound"))
+    _run(upgrade(postgres.database(name)))
     yield name
-    asyncio.run(_execute(postgres.admin_url, f"drop database {name} with (force)"))
+    _run(_execute(postgres.admin_url, f"drop database {name} with (force)"))
 
 
 @pytest.fixture
@@ -99,6 +100,12 @@ def redis_url(_redis_server: str) -> str:
     with redis.Redis.from_url(url) as client:
         client.flushdb()
     return url
+
+
+def _run(work: Coroutine[Any, Any, Any]) -> Any:
+    """Run to the end in a thread of its own: asyncio.run here would take pytest-asyncio's loop away unclosed."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        return pool.submit(asyncio.run, work).result()
 
 
 async def _fresh(postgres: Postgres, template: str) -> AsyncIterator[str]:

@@ -10,12 +10,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
+from typing import Final
 
 import aiosmtplib
 from aiosmtplib import SMTPResponse
 
 from providers.smtp.config import SmtpConfig
 from providers.smtp.replies import Phase, Reply
+
+_PERMANENT: Final = range(500, 600)
 
 
 class ConnectionLostError(Exception):
@@ -142,7 +145,7 @@ async def _hello(smtp: aiosmtplib.SMTP) -> None:
     try:
         await smtp.ehlo(timeout=None)
     except aiosmtplib.SMTPHeloError as error:
-        if not _reply(error).is_refusal:
+        if error.code not in _PERMANENT:
             raise
         await smtp.helo(timeout=None)  # RFC 5321 §3.2: a server from before ESMTP
 

@@ -38,6 +38,8 @@ class ConnectionPool:
         """
         await self._free.acquire()
         try:
+            if fresh and self._idle:
+                self._idle.pop(0).close()  # makes room: idle ones and those in use are `size` at most, together
             connection = None if fresh else self._reusable()
             if connection is None:
                 connection = await self._connect()

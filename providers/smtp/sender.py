@@ -35,6 +35,8 @@ class SmtpProvider:
         self._now = now
         # One context for all connections: making one costs milliseconds and reads the certificate store.
         self._tls_context = tls_context
+        if tls_context is None and config.tls != "none":
+            self._tls_context = ssl.create_default_context()
         self._pool = ConnectionPool(
             self._connect,
             size=config.pool_size,
@@ -85,10 +87,10 @@ class SmtpProvider:
         return self._receipt(message, verdict, transaction.reply)
 
     async def is_healthy(self) -> bool:
-        """Tell whether the relay lets us in and answers NOOP."""
+        """Tell whether the relay lets us in, on a new connection, and answers NOOP."""
         try:
             async with asyncio.timeout(self._config.connect_timeout.total_seconds()):
-                connection = await self._pool.acquire()
+                connection = await self._pool.acquire(fresh=True)
                 healthy = False
                 try:
                     healthy = (await connection.command(b"NOOP")).is_positive
@@ -103,8 +105,6 @@ class SmtpProvider:
         self._pool.close()
 
     async def _connect(self) -> Connection:
-        if self._tls_context is None and self._config.tls != "none":
-            self._tls_context = await asyncio.to_thread(ssl.create_default_context)
         return await open_connection(self._config, self._tls_context)
 
     async def _run(self, transaction: Transaction, connection: Connection) -> Verdict:

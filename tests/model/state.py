@@ -25,8 +25,8 @@ OTHER = {Provider.SMTP: Provider.RESEND, Provider.RESEND: Provider.SMTP}
 class Health(StrEnum):
     """What the process does, and what the others believe of its current life.
 
-    That a heartbeat is late but the life not yet over needs no word of its own: it only forbids what a living worker may
-    also leave undone, and every step here may be left undone for as long as one likes.
+    That a heartbeat is late but the life not yet over needs no word of its own: it only forbids what a living worker
+    may also leave undone, and every step here may be left undone for as long as one likes.
     """
 
     ALIVE = "alive"
@@ -60,7 +60,7 @@ class Hash(StrEnum):
     """Redis came back as another: takes no mark, and what was marked is unknown."""
 
 
-# These are NamedTuples and not frozen dataclasses because a search lives on hashing and comparing, which a tuple does in C.
+# NamedTuples, not frozen dataclasses: a search lives on hashing and comparing, which a tuple does in C.
 class Life(NamedTuple):
     """A worker's name and epoch: what owns rows and has a flight hash."""
 
@@ -120,7 +120,10 @@ class Reading(NamedTuple):
 
 
 class Budget(NamedTuple):
-    """How often each misfortune may still happen. Every loop of the protocol costs some, so the search ends."""
+    """How often each misfortune may still happen. Every loop of the protocol costs some, so the search ends.
+
+    `failures` are providers out of reach, `refusals` permanent ones, `pauses` the declarations of death while alive.
+    """
 
     kills: int = 1
     pauses: int = 1
@@ -158,9 +161,34 @@ class State(NamedTuple):
         worker = self.workers[life.worker]
         return life.epoch < worker.epoch or worker.health is not Health.ALIVE
 
+    def is_mine(self, attempt: Attempt) -> bool:
+        """Tell whether a transition that names owner and attempt would find the row."""
+        return self.row is not None and self.row.owner == attempt.life and self.row.attempt == attempt.number
+
     def is_settled(self) -> bool:
         """Tell whether the status has left rank 0."""
         return RANK[self.status] > 0
+
+    def with_worker(self, index: int, worker: Worker) -> State:
+        """Return the state with another worker of that index."""
+        a, b = self.workers
+        return self._replace(workers=(worker, b) if index == 0 else (a, worker))
+
+    def at(self, index: int, place: Place | Outcome, attempt: Attempt | None = None) -> State:
+        """Return the state with that worker somewhere else, holding `attempt` and nothing else in memory."""
+        return self.with_worker(index, self.workers[index]._replace(place=place, attempt=attempt))
+
+    def with_flight(self, life: Life, flight: Flight) -> State:
+        """Return the state with another flight hash for `life`, which may be a worker's next one."""
+        a, b = self.flights
+        old = self.flights[life.worker]
+        new = (*old[: life.epoch], flight, *old[life.epoch + 1 :])
+        return self._replace(flights=(new, b) if life.worker == 0 else (a, new))
+
+    def with_acceptance(self) -> State:
+        """Return the state after proof of acceptance: the status rises, a row that nobody owns is deleted."""
+        row = self.row if self.row is not None and self.row.owner is not None else None
+        return self._replace(row=row, status=Status.ACCEPTED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,37 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from notifications.status import Status, may_rise
+from notifications.status import Status
 from providers.receipt import Outcome
+from tests.model.misfortunes import NAMES, Steps, misfortunes, takes_marks, with_mark
 from tests.model.state import (
     OTHER,
     Attempt,
     Flight,
-    Hash,
     Health,
     LateMark,
     Life,
     Place,
     Provider,
-    Reading,
     Row,
     Setting,
     State,
     Worker,
 )
 
-Steps = Iterator[tuple[str, State]]
-"""The name of a step and the state it leads to."""
-
-_NAMES = ("A", "B")
-
 
 def steps(state: State, setting: Setting) -> Steps:
     """Yield every step that is possible in `state`."""
     for index in (0, 1):
-        name, worker = _NAMES[index], state.workers[index]
+        name, worker = NAMES[index], state.workers[index]
         match worker.place:
             case Place.IDLE:
                 yield from _take(state, index, name)
@@ -48,13 +40,7 @@ def steps(state: State, setting: Setting) -> Steps:
                 yield from _delete_mark(state, index, name)
             case _:
                 yield from _record(state, index, name, setting)
-        yield from _live_and_die(state, index, name)
-    yield from _adopt(state, setting)
-    yield from _webhook(state)
-    yield from _redis(state, setting)
-
-
-# --- one attempt ------------------------------------------------------------------------------------------------------
+    yield from misfortunes(state, setting)
 
 
 def _may_start(worker: Worker, setting: Setting) -> bool:
@@ -68,29 +54,30 @@ def _take(state: State, index: int, name: str) -> Steps:
     if row is not None and row.owner is None and worker.health is Health.ALIVE:
         life, number = Life(index, worker.epoch), row.attempt + 1
         taken = state._replace(row=row._replace(owner=life, attempt=number, opened=False))
-        yield f"{name} takes the row", _at(taken, index, Place.TAKEN, Attempt(life, number, row.provider))
+        yield f"{name} takes the row", taken.at(index, Place.TAKEN, Attempt(life, number, row.provider))
 
 
 def _open(state: State, index: int, name: str) -> Steps:
     row, attempt = state.row, _attempt(state, index)
-    if row is None or not _is_mine(row, attempt):
-        yield f"{name} finds the row taken away", _at(state, index, Place.IDLE)
+    if row is None or not state.is_mine(attempt):
+        yield f"{name} finds the row taken away", state.at(index, Place.IDLE)
     elif state.is_settled():
-        yield f"{name} finds it settled", _at(state._replace(row=None), index, Place.IDLE)
+        gone = state._replace(row=None)
+        yield f"{name} finds it settled", gone.at(index, Place.IDLE)
     elif row.in_doubt:
         flagged = state._replace(flagged=True)
         failed = flagged._replace(row=None, status=Status.FAILED)
-        yield f"{name} opens: in doubt, at most once", _at(failed, index, Place.IDLE)
+        yield f"{name} opens: in doubt, at most once", failed.at(index, Place.IDLE)
         again = flagged._replace(row=row._replace(opened=True, in_doubt=False), status=Status.SENDING)
-        yield f"{name} opens: in doubt, at least once", _at(again, index, Place.OPENED, attempt)
+        yield f"{name} opens: in doubt, at least once", again.at(index, Place.OPENED, attempt)
     else:
         opened = state._replace(row=row._replace(opened=True), status=Status.SENDING)
-        yield f"{name} opens the attempt", _at(opened, index, Place.OPENED, attempt)
+        yield f"{name} opens the attempt", opened.at(index, Place.OPENED, attempt)
 
 
 def _start(state: State, index: int, name: str, setting: Setting) -> Steps:
     if _may_start(state.workers[index], setting):
-        yield f"{name} starts the attempt", _at(state, index, Place.STARTED, _attempt(state, index))
+        yield f"{name} starts the attempt", state.at(index, Place.STARTED, _attempt(state, index))
 
 
 def _begin(state: State, index: int, name: str, setting: Setting) -> Steps:
@@ -100,15 +87,15 @@ def _begin(state: State, index: int, name: str, setting: Setting) -> Steps:
         yield from _far_end(state, index, name, setting)
         return
     life = attempt.life if setting.rules.marks_by_life else Life(index, state.workers[index].epoch)
-    if _takes_marks(state, life, setting):
-        marked = _with_mark(state, life, attempt.number, setting)
-        yield f"{name} marks", _at(marked, index, Place.BEGUN, attempt)
+    if takes_marks(state, life, setting):
+        marked = with_mark(state, life, attempt.number, setting)
+        yield f"{name} marks", marked.at(index, Place.BEGUN, attempt)
     else:
-        yield f"{name} is refused the mark", _at(state, index, Outcome.NOT_SENT, attempt)
+        yield f"{name} is refused the mark", state.at(index, Outcome.NOT_SENT, attempt)
     if state.budget.lost_replies and state.late_mark is None:
         less = state.budget._replace(lost_replies=state.budget.lost_replies - 1)
         late = state._replace(late_mark=LateMark(life, attempt.number), budget=less)
-        yield f"{name} gets no answer to its mark", _at(late, index, Outcome.NOT_SENT, attempt)
+        yield f"{name} gets no answer to its mark", late.at(index, Outcome.NOT_SENT, attempt)
 
 
 def _far_end(state: State, index: int, name: str, setting: Setting) -> Steps:
@@ -116,22 +103,22 @@ def _far_end(state: State, index: int, name: str, setting: Setting) -> Steps:
     provider = attempt.provider
     knows_key = provider is Provider.RESEND and state.resend == 1
     arrived = state._replace(resend=1) if provider is Provider.RESEND else state._replace(smtp=state.smtp + 1)
-    yield f"{provider} accepts {name}'s mail", _at(arrived, index, Outcome.ACCEPTED, attempt)
+    yield f"{provider} accepts {name}'s mail", arrived.at(index, Outcome.ACCEPTED, attempt)
     if budget.lost_replies:
         less = budget._replace(lost_replies=budget.lost_replies - 1)
         lost = arrived._replace(budget=less)
-        yield f"{provider} accepts {name}'s mail, reply lost", _at(lost, index, Outcome.UNKNOWN, attempt)
+        yield f"{provider} accepts {name}'s mail, reply lost", lost.at(index, Outcome.UNKNOWN, attempt)
         lost = state._replace(budget=less)
-        yield f"{provider} never gets {name}'s mail, reply lost", _at(lost, index, Outcome.UNKNOWN, attempt)
+        yield f"{provider} never gets {name}'s mail, reply lost", lost.at(index, Outcome.UNKNOWN, attempt)
     if budget.failures:
         failed = state._replace(budget=budget._replace(failures=budget.failures - 1))
-        yield f"{name} cannot reach {provider}", _at(failed, index, Outcome.NOT_SENT, attempt)
+        yield f"{name} cannot reach {provider}", failed.at(index, Outcome.NOT_SENT, attempt)
         # Differs from an unreachable provider only where an answer releases the pin.
         if not setting.rules.pin_is_for_good and not knows_key:
-            yield f"{provider} refuses our account to {name}", _at(failed, index, Outcome.MISCONFIGURED, attempt)
+            yield f"{provider} refuses our account to {name}", failed.at(index, Outcome.MISCONFIGURED, attempt)
     if budget.refusals and not knows_key:
         refused = state._replace(budget=budget._replace(refusals=budget.refusals - 1))
-        yield f"{provider} refuses {name}'s mail for good", _at(refused, index, Outcome.PERMANENT, attempt)
+        yield f"{provider} refuses {name}'s mail for good", refused.at(index, Outcome.PERMANENT, attempt)
 
 
 def _record(state: State, index: int, name: str, setting: Setting) -> Steps:
@@ -139,10 +126,11 @@ def _record(state: State, index: int, name: str, setting: Setting) -> Steps:
     elsewhere = OTHER[attempt.provider]
     may_fail_over = attempt.provider is setting.primary and not (row and row.pinned and setting.rules.pins)
     if outcome is Outcome.NOT_SENT and not setting.rules.one_attempt and may_fail_over:
-        inside = _at(state, index, Place.STARTED, attempt._replace(provider=elsewhere))
+        inside = state.at(index, Place.STARTED, attempt._replace(provider=elsewhere))
         yield f"{name} goes on to {elsewhere} inside send", inside
-    elif row is None or not _is_mine(row, attempt):
-        yield f"{name} records late", _after(_late(state, outcome), index, attempt)
+    elif row is None or not state.is_mine(attempt):
+        late = state.with_acceptance() if outcome is Outcome.ACCEPTED else state
+        yield f"{name} records late", _after(late, index, attempt)
     else:
         yield from _after_outcome(state, row, index, name, setting)
 
@@ -154,7 +142,7 @@ def _after_outcome(state: State, row: Row, index: int, name: str, setting: Setti
     if outcome is Outcome.MISCONFIGURED:
         row = row._replace(pinned=False)
     if outcome is Outcome.ACCEPTED:
-        yield f"{name} records accepted", _after(_accepted(gone), index, attempt)
+        yield f"{name} records accepted", _after(gone.with_acceptance(), index, attempt)
     elif state.is_settled():
         yield f"{name} records, already settled", _after(gone, index, attempt)
     elif outcome is Outcome.UNKNOWN and attempt.provider is Provider.SMTP:
@@ -175,94 +163,15 @@ def _after_outcome(state: State, row: Row, index: int, name: str, setting: Setti
             over = state._replace(row=row._replace(attempt=number, provider=elsewhere))
             yield (
                 f"{name} fails over to {elsewhere}",
-                _at(over, index, Place.OPENED, Attempt(attempt.life, number, elsewhere)),
+                over.at(index, Place.OPENED, Attempt(attempt.life, number, elsewhere)),
             )
 
 
 def _delete_mark(state: State, index: int, name: str) -> Steps:
     attempt = _attempt(state, index)
     flight = state.flight(attempt.life)
-    clean = _with_flight(state, attempt.life, Flight(flight.hash, 0)) if flight.mark == attempt.number else state
-    yield f"{name} deletes the mark", _at(clean, index, Place.IDLE)
-
-
-# --- what happens to workers, and to Redis ------------------------------------------------------------------------------
-
-
-def _live_and_die(state: State, index: int, name: str) -> Steps:
-    worker, budget = state.workers[index], state.budget
-    if worker.health is Health.DEAD:
-        yield f"{name} restarts, new epoch", _new_life(state, index)
-        return
-    if budget.kills:
-        killed = _with_worker(state, index, Worker(Health.DEAD, worker.epoch, Place.IDLE, None))
-        yield f"{name} is killed", killed._replace(budget=budget._replace(kills=budget.kills - 1))
-    if worker.health is Health.DECLARED:
-        yield f"{name} learns of its death, new epoch", _new_life(state, index)
-        return
-    if budget.pauses:
-        zombie = _with_worker(state, index, worker._replace(health=Health.DECLARED))
-        yield f"{name} is declared dead alive", zombie._replace(budget=budget._replace(pauses=budget.pauses - 1))
-    if state.flight(Life(index, worker.epoch)).hash is Hash.LOST:
-        yield f"{name} sees another Redis, new epoch", _new_life(state, index)
-
-
-def _redis(state: State, setting: Setting) -> Steps:
-    late = state.late_mark
-    if late is not None:
-        arrived = state._replace(late_mark=None)
-        marked = _with_mark(arrived, late.life, late.mark, setting)
-        yield "the late mark arrives", marked if _takes_marks(state, late.life, setting) else arrived
-    if state.budget.redis_losses:
-        lost = Flight(Hash.LOST, 0)
-        a, b = state.flights
-        flights = ((lost,) * len(a), (lost,) * len(b))
-        less = state.budget._replace(redis_losses=state.budget.redis_losses - 1)
-        yield "Redis loses the marks", state._replace(flights=flights, budget=less)
-
-
-# --- adoption, in two steps: Redis, then the row; and the outside world --------------------------------------------------
-
-
-def _adopt(state: State, setting: Setting) -> Steps:
-    row, reading = state.row, state.reading
-    if reading is not None:
-        yield from _adopt_row(state, reading, setting)
-    elif row is not None and row.owner is not None and state.is_dead(row.owner):
-        flight = state.flight(row.owner)
-        lost = flight.hash is Hash.LOST and setting.rules.lost_is_doubt
-        read = state._replace(reading=Reading(row.owner, None if lost else flight.mark))
-        if flight.hash is Hash.OPEN and setting.rules.adoption_closes:
-            read = _with_flight(read, row.owner, Flight(Hash.CLOSED, flight.mark))
-        yield "adoption reads the marks", read
-
-
-def _adopt_row(state: State, reading: Reading, setting: Setting) -> Steps:
-    row, done = state.row, state._replace(reading=None)
-    if state.budget.kills:
-        killed = done._replace(budget=state.budget._replace(kills=state.budget.kills - 1))
-        yield "the adopter is killed", killed
-    if row is None or row.owner != reading.life:
-        yield "adoption finds the row moved on", done
-        return
-    free = row._replace(owner=None)
-    if not row.opened:
-        yield "adoption: never opened", done._replace(row=free)
-    elif row.provider is Provider.RESEND:
-        yield "adoption: repeat by key", done._replace(row=free._replace(pinned=setting.rules.pins))
-    elif reading.mark is None or reading.mark == row.attempt:
-        yield "adoption: in doubt", done._replace(row=free._replace(pinned=setting.rules.pins, in_doubt=True))
-    else:
-        yield "adoption: never begun", done._replace(row=free)
-
-
-def _webhook(state: State) -> Steps:
-    if state.budget.webhooks and state.smtp + state.resend:
-        less = state.budget._replace(webhooks=state.budget.webhooks - 1)
-        yield "a webhook reports acceptance", _without_free_row(_accepted(state._replace(budget=less)))
-
-
-# --- small moves ------------------------------------------------------------------------------------------------------
+    clean = state.with_flight(attempt.life, Flight(flight.hash, 0)) if flight.mark == attempt.number else state
+    yield f"{name} deletes the mark", clean.at(index, Place.IDLE)
 
 
 def _attempt(state: State, index: int) -> Attempt:
@@ -271,59 +180,6 @@ def _attempt(state: State, index: int) -> Attempt:
     return attempt
 
 
-def _is_mine(row: Row, attempt: Attempt) -> bool:
-    return row.owner == attempt.life and row.attempt == attempt.number
-
-
-def _accepted(state: State) -> State:
-    return state._replace(status=Status.ACCEPTED) if may_rise(state.status, Status.ACCEPTED) else state
-
-
-def _without_free_row(state: State) -> State:
-    return state._replace(row=None) if state.row is not None and state.row.owner is None else state
-
-
-def _late(state: State, outcome: Place | Outcome) -> State:
-    """Let a fenced outcome lift the status; the row of somebody else is not touched."""
-    return _without_free_row(_accepted(state)) if outcome is Outcome.ACCEPTED else state
-
-
 def _after(state: State, index: int, attempt: Attempt) -> State:
     has_mark = attempt.provider is Provider.SMTP
-    return _at(state, index, Place.RECORDED, attempt) if has_mark else _at(state, index, Place.IDLE)
-
-
-def _at(state: State, index: int, place: Place | Outcome, attempt: Attempt | None = None) -> State:
-    return _with_worker(state, index, state.workers[index]._replace(place=place, attempt=attempt))
-
-
-def _with_worker(state: State, index: int, worker: Worker) -> State:
-    a, b = state.workers
-    return state._replace(workers=(worker, b) if index == 0 else (a, worker))
-
-
-def _with_flight(state: State, life: Life, flight: Flight) -> State:
-    of_worker = list(state.flights[life.worker])
-    of_worker[life.epoch] = flight
-    a, b = state.flights
-    return state._replace(flights=(tuple(of_worker), b) if life.worker == 0 else (a, tuple(of_worker)))
-
-
-def _takes_marks(state: State, life: Life, setting: Setting) -> bool:
-    found = state.flight(life).hash
-    return found is Hash.OPEN or (found is Hash.LOST and not setting.rules.marks_by_redis)
-
-
-def _with_mark(state: State, life: Life, mark: int, setting: Setting) -> State:
-    """Write a mark into an open hash. Attempts only grow, so the greatest mark is the only one anybody will ask for."""
-    flight = state.flight(life)
-    before = flight.mark if setting.rules.mark_per_attempt else 0
-    return _with_flight(state, life, Flight(flight.hash, max(before, mark)))
-
-
-def _new_life(state: State, index: int) -> State:
-    worker = state.workers[index]
-    a, b = state.flights
-    fresh = (Flight(Hash.OPEN, 0),)
-    born = state._replace(flights=(a + fresh, b) if index == 0 else (a, b + fresh))
-    return _with_worker(born, index, worker._replace(health=Health.ALIVE, epoch=worker.epoch + 1))
+    return state.at(index, Place.RECORDED, attempt) if has_mark else state.at(index, Place.IDLE)

@@ -59,7 +59,7 @@ def mailboxes(header: Any) -> list[tuple[str, str]]:
 
 
 def unspaced(name: str | None) -> str:
-    """A name without its spaces: this parser keeps those between two encoded words, which RFC 2047 §6.2 says to drop."""
+    """A name without its spaces: the parser keeps those between two encoded words, against RFC 2047 §6.2."""
     return (name or "").replace(" ", "")
 
 

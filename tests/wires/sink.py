@@ -1,9 +1,9 @@
 """An SMTP far end that takes everything, very fast, and keeps an exact count of what it took.
 
-The line of a mail is with the operating system before the 250 for its final dot leaves, so whatever a client believes to be
-accepted is in the log, and so is what was accepted with its reply lost. As a process of its own:
-`python -m tests.wires.sink --port-file PATH --log PATH [--delay-ms N] [--drop-reply-every N]`; it ends when its standard
-input does, and so never outlives whoever started it.
+The line of a mail is with the operating system before the 250 for its final dot leaves, so whatever a client believes
+to be accepted is in the log, and so is what was accepted with its reply lost. As a process of its own:
+`python -m tests.wires.sink --port-file PATH --log PATH [--delay-ms N] [--drop-reply-every N]`; it ends when its
+standard input does, and so never outlives whoever started it.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ _STOP_SECONDS = 5.0
 class Sink:
     """The server, for use inside a running event loop: `async with Sink(log) as sink: … sink.port`.
 
-    `reply_delay` holds back the reply to each final dot. With `drop_reply_every=n` every n-th mail is accepted and logged,
-    and the connection closed without a reply.
+    `reply_delay` holds back the reply to each final dot. With `drop_reply_every=n` every n-th mail is accepted and
+    logged, and the connection closed without a reply.
     """
 
     def __init__(self, log: Path, *, reply_delay: timedelta = timedelta(0), drop_reply_every: int = 0) -> None:
@@ -97,12 +97,12 @@ class _Session(asyncio.BufferedProtocol):
         self._sink.connections.add(transport)
         transport.write(b"220 sink ESMTP\r\n")
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio calls it so
         self._sink.connections.discard(self._transport)
         if self._waiting is not None:
             self._waiting.cancel()
 
-    def get_buffer(self, sizehint: int) -> bytearray:
+    def get_buffer(self, sizehint: int) -> bytearray:  # noqa: ARG002 - asyncio calls it so
         return self._received
 
     def buffer_updated(self, nbytes: int) -> None:

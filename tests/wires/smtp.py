@@ -178,9 +178,13 @@ class _Session(SMTP):
         super().connection_lost(error)
 
     def reset(self) -> None:
-        """Abort the TCP connection."""
+        """Abort the TCP connection. After a failed handshake asyncio does not tell, so the rest is done here."""
         if self._raw is not None:
             self._raw.abort()
+        if self._tls_protocol is not None and self._timeout_handle is not None:
+            self._timeout_handle.cancel()
+            self._handler_coroutine.cancel()
+            self._wire.left(self)
 
     async def fail(self, fault: Fault) -> None:
         """Drop or hang; the task ends with the connection."""

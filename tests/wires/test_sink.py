@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import smtplib
@@ -76,7 +77,7 @@ def test_all_commands_are_answered(sink: SinkProcess) -> None:
 
 
 def test_pipelined_input_is_answered_in_order(sink: SinkProcess) -> None:
-    one = b"MAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.org>\r\nDATA\r\nMessage-ID:\r\n <folded@x>\r\n\r\nbody\r\n.\r\n"
+    one = b"MAIL FROM:<a@b.c>\r\nRCPT TO:<d@e.f>\r\nDATA\r\nMessage-ID:\r\n <folded@x>\r\n\r\nbody\r\n.\r\n"
 
     answers = converse(sink.port, b"EHLO me\r\n" + one + one + b"QUIT\r\n")
 
@@ -181,8 +182,6 @@ async def test_a_sink_in_this_process_counts_too(tmp_path: Path) -> None:
 
 
 async def _send_from_elsewhere(port: int) -> int:
-    import asyncio
-
     code = (
         "import smtplib, sys\n"
         "with smtplib.SMTP('127.0.0.1', int(sys.argv[1])) as client:\n"
