@@ -143,7 +143,7 @@ class Dispatcher(mode.Service):
         return worker.name == mine.name and worker.id < mine.id
 
     async def _adopt_one(self, dead: Worker) -> None:
-        decide = partial(adopt, now=self._clock(), is_idempotent=self._providers.is_idempotent)
+        decide = partial(adopt, now=self._clock(), is_idempotent=self._is_idempotent)
         rows = await self._workers.adopt(
             dead,
             self._identity.worker.name,
@@ -153,6 +153,10 @@ class Dispatcher(mode.Service):
         if rows is not None:
             log.warning("worker.adopted", worker=dead.name, epoch=dead.id, rows=rows)
             await remove_marks(self._redis, flight_key(dead.name, dead.id))
+
+    def _is_idempotent(self, provider: str) -> bool:
+        """A provider that is no longer configured offers nothing."""
+        return self._providers.is_known(provider) and self._providers.is_idempotent(provider)
 
     @mode.Service.task
     async def _measure(self) -> None:

@@ -107,9 +107,10 @@ class Reopening:
     def _choose(self, row: Waiting, tenant: TenantSettings) -> SenderChoice | None:
         """A provider that was chosen stays: for good once an attempt may be open there, else until it cannot be used."""
         provider = row.taken.provider
-        if provider is None or not self.senders.providers.is_known(provider):
-            return self.senders.choose(tenant)
-        return self.senders.at(tenant, provider)
+        if provider is not None and self.senders.providers.is_known(provider):
+            return self.senders.at(tenant, provider)
+        # A provider that is no longer configured may still have accepted what is pinned to it: that waits for it.
+        return None if row.taken.is_pinned else self.senders.choose(tenant)
 
     def _without_sender(self, row: Waiting, now: datetime) -> Transition:
         age = now - datetime.fromtimestamp(milliseconds(row.taken.id) / 1000, tz=UTC)

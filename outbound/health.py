@@ -56,10 +56,10 @@ class HealthServer:
                 web.get("/metrics", self._metrics),
             ]
         )
-        runner = web.AppRunner(app, access_log=None, handle_signals=False)
+        runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1)
         await runner.setup()
         try:
-            await web.TCPSite(runner, *self._wanted, shutdown_timeout=1).start()
+            await web.TCPSite(runner, *self._wanted).start()
         except OSError:
             await runner.cleanup()
             raise

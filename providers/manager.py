@@ -85,6 +85,10 @@ class ProviderManager:
         """
         return self._providers[name]
 
+    def is_known(self, name: str) -> bool:
+        """Tell whether a provider of this name is configured."""
+        return name in self._providers
+
     def is_idempotent(self, name: str) -> bool:
         """Tell whether a repeat at this provider is safe."""
         return Capability.IDEMPOTENCY in self._providers[name].capabilities

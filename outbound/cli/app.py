@@ -1,4 +1,4 @@
-"""The commands of `outbound`, one module each, loaded when called: faust and alembic cost a second of a quick command."""
+"""The commands of `outbound`, one module each, loaded when called: together they take seconds to import."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ class _Command:
 COMMANDS = {
     "worker": _Command("worker", "worker", "Read the bus, send mail, report what became of it."),
     "migrate": _Command("migrate", "migrate", "Bring the database to the present schema."),
+    "dev": _Command("dev", "dev", "Run everything on this machine, embedded, with a demo."),
     "publish": _Command("publish", "publish", "Put events on the bus, checked first."),
     "tail": _Command("tail", "tail", "Follow what became of mails, as it happens."),
     "why": _Command("why", "why", "Explain what became of an event or a notification, and why."),

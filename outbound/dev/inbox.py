@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from outbound.dev.inbox_page import routes
 _HOST = "127.0.0.1"
 _SIZE_LIMIT = 32 * 1024 * 1024
 _START_SECONDS = 10
+
+_Ports = tuple[int, int, Callable[[], None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +49,7 @@ def start_inbox(folder: Path, *, smtp_port: int = 0, web_port: int = 0) -> Inbox
         OSError: when a port is taken.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    started: Future[tuple[int, int, Callable[[], None]]] = Future()
+    started: Future[_Ports] = Future()
     thread = threading.Thread(
         target=lambda: asyncio.run(_serve(folder, smtp_port, web_port, started)), name="inbox", daemon=True
     )
@@ -55,32 +58,42 @@ def start_inbox(folder: Path, *, smtp_port: int = 0, web_port: int = 0) -> Inbox
     return Inbox(smtp_port=smtp, web_url=f"http://{_HOST}:{page}/", _thread=thread, _end=end)
 
 
-async def _serve(
-    folder: Path, smtp_port: int, web_port: int, started: Future[tuple[int, int, Callable[[], None]]]
-) -> None:
+async def _serve(folder: Path, smtp_port: int, web_port: int, started: Future[_Ports]) -> None:
     """Listen on both ports until told to end."""
-    from aiosmtpd.smtp import SMTP  # noqa: PLC0415 - of the group `embedded`, absent from the production image
-
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
-    runner = web.AppRunner(_application(folder), access_log=None, handle_signals=False)
-    try:
-        receive = lambda: SMTP(_Keeper(folder), hostname="inbox.localhost", data_size_limit=_SIZE_LIMIT)  # noqa: E731
-        server = await loop.create_server(receive, _HOST, smtp_port)
-        await runner.setup()
-        await web.TCPSite(runner, _HOST, web_port, shutdown_timeout=0.1).start()
-    except OSError as error:
-        await runner.cleanup()
-        started.set_exception(error)
-        return
 
     def end() -> None:
         loop.call_soon_threadsafe(ended.set)
 
-    started.set_result((int(server.sockets[0].getsockname()[1]), int(runner.addresses[0][1]), end))
-    await ended.wait()
-    server.close()
-    await runner.cleanup()
+    async with AsyncExitStack() as stack:
+        try:
+            smtp = await _listen_smtp(folder, smtp_port, stack)
+            page = await _listen_web(folder, web_port, stack)
+        except Exception as error:  # noqa: BLE001 - raised again where `start_inbox` waits
+            started.set_exception(error)
+            return
+        started.set_result((smtp, page, end))
+        await ended.wait()
+
+
+async def _listen_smtp(folder: Path, port: int, stack: AsyncExitStack) -> int:
+    from aiosmtpd.smtp import SMTP  # noqa: PLC0415 - of the group `embedded`, absent from the production image
+
+    def connection() -> SMTP:
+        return SMTP(_Keeper(folder), hostname="inbox.localhost", data_size_limit=_SIZE_LIMIT)
+
+    server = await asyncio.get_running_loop().create_server(connection, _HOST, port)
+    stack.callback(server.close)
+    return int(server.sockets[0].getsockname()[1])
+
+
+async def _listen_web(folder: Path, port: int, stack: AsyncExitStack) -> int:
+    runner = web.AppRunner(_application(folder), access_log=None, handle_signals=False, shutdown_timeout=0.1)
+    stack.push_async_callback(runner.cleanup)
+    await runner.setup()
+    await web.TCPSite(runner, _HOST, port).start()
+    return int(runner.addresses[0][1])
 
 
 def _application(folder: Path) -> web.Application:

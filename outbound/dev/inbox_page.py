@@ -75,7 +75,7 @@ def _html(folder: Path) -> _Handler:
 
 def _source(folder: Path) -> _Handler:
     async def handle(request: web.Request) -> web.Response:
-        source = _file(folder, request).read_text(encoding="utf-8", errors="replace")
+        source = _file(folder, request).read_bytes().decode("utf-8", "replace")
         return _answer(source, "text/plain", _PAGE_POLICY)
 
     return handle

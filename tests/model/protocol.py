@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections import deque
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Generator, Hashable
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
@@ -52,7 +52,7 @@ class Exploration:
 
 
 @contextmanager
-def _without_garbage_collection() -> Iterator[None]:
+def _without_garbage_collection() -> Generator[None, None, None]:
     """Millions of tuples without a cycle among them: looking for cycles costs a third of the time and finds none."""
     was_enabled = gc.isenabled()
     gc.disable()
@@ -185,7 +185,7 @@ def main() -> None:
             found = explore(Setting(primary=primary, budget=BUDGETS.get(rule, Budget()), rules=rules))
             path = "\n".join(found.path)
             table.add_row(rule or "none", primary, f"{found.states:,}", found.broken or "nothing", path)
-    Console().print(table)
+    Console(width=110).print(table)
 
 
 if __name__ == "__main__":

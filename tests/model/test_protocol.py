@@ -16,15 +16,15 @@ from tests.model.steps import steps
 
 SMALL = {
     "a kill, a zombie, a failure": (Budget(lost_replies=0, webhooks=0), 3_000),
-    "a kill, a lost reply, a refusal, a webhook": (Budget(pauses=0, failures=0, refusals=1), 300),
-    "a zombie, a lost reply, a failure, a webhook": (Budget(kills=0), 2_000),
-    "a zombie, a failure, another Redis": (Budget(kills=0, redis_losses=1, lost_replies=0, webhooks=0), 5_000),
-    "a kill, a lost reply, another Redis": (Budget(pauses=0, redis_losses=1, failures=0, webhooks=0), 1_000),
+    "a kill, a lost reply, a refusal, a webhook": (Budget(pauses=0, failures=0, refusals=1), 250),
+    "a zombie, a lost reply, a failure, a webhook": (Budget(kills=0), 4_000),
+    "a zombie, a failure, another Redis": (Budget(kills=0, redis_losses=1, lost_replies=0, webhooks=0), 15_000),
+    "a kill, a lost reply, another Redis": (Budget(pauses=0, redis_losses=1, failures=0, webhooks=0), 4_000),
 }
 LARGE = {
     "a kill, a zombie, and everything but Redis": (Budget(refusals=1), 50_000),
     "two kills, a zombie, a lost reply, a failure, a webhook": (Budget(kills=2), 100_000),
-    "a kill, a zombie, a failure, another Redis": (Budget(redis_losses=1, lost_replies=0, webhooks=0), 100_000),
+    "a kill, a zombie, a failure, another Redis": (Budget(redis_losses=1, lost_replies=0, webhooks=0), 80_000),
 }
 BUDGET_OF_CI = SMALL if os.environ.get("OUTBOUND_MODEL_BUDGET") != "large" else SMALL | LARGE
 TINY = {

@@ -59,8 +59,8 @@ def mailboxes(header: Any) -> list[tuple[str, str]]:
 
 
 def unspaced(name: str | None) -> str:
-    """A name without its spaces: the parser keeps those between two encoded words, against RFC 2047 §6.2."""
-    return (name or "").replace(" ", "")
+    """A name without its spaces, which this parser keeps between encoded words (against RFC 2047 §6.2) and unifies."""
+    return "".join((name or "").split())
 
 
 def unified(text: str) -> str:

@@ -138,7 +138,7 @@ def test_the_log_of_an_earlier_run_is_continued(tmp_path: Path) -> None:
         with SinkProcess(tmp_path) as sink, smtplib.SMTP("127.0.0.1", sink.port) as client:
             send(client, "again")
 
-    assert read_log(sink.log) == Counter({"again@outbound.example": 2})
+    assert read_log(tmp_path / "sink.log") == Counter({"again@outbound.example": 2})
 
 
 def test_the_log_of_a_sink_that_took_nothing_is_empty(tmp_path: Path) -> None:
