@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import faust
 import mode
@@ -67,7 +67,7 @@ def assemble(app: faust.App, channel: BatchChannel, source: Source, services: Se
         await source.agent(event.value async for event in stream.events())
 
     for service in (*services, source):
-        app.service(service)
+        app.service(cast("Any", service))
     app.agent(channel.faust_channel, name="line", concurrency=1)(line)
 
 

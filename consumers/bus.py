@@ -16,7 +16,7 @@ BLOCK_MS = 500
 """Well below the reader's socket time-out: redis-py otherwise repeats the command in silence."""
 _READ_COUNT = 1000
 _LOOK_AT_GROUPS_SECONDS = 10.0
-_PENDING_PAGE = 1000
+_PENDING_PAGE = 200
 
 
 class RedisBus:
@@ -94,7 +94,9 @@ class RedisBus:
         taken: list[Entry] = []
         start = "-"
         while len(taken) < room:
-            page = await self._redis.xpending_range(stream, self._group, start, "+", _PENDING_PAGE, consumername=owner)
+            page: Any = await self._redis.xpending_range(
+                stream, self._group, start, "+", _PENDING_PAGE, consumername=owner
+            )
             wanted = {
                 item["message_id"]: item["times_delivered"]
                 for item in page
@@ -103,7 +105,7 @@ class RedisBus:
             if wanted:
                 ids = list(wanted)[: room - len(taken)]
                 # XCLAIM counts the delivery; min-idle 0 is safe, as the owner's life has ended.
-                claimed = await self._redis.xclaim(stream, self._group, consumer, 0, ids)
+                claimed: Any = await self._redis.xclaim(stream, self._group, consumer, 0, ids)
                 taken += [
                     Entry(stream=stream, entry_id=entry_id.decode(), fields=fields, deliveries=wanted[entry_id] + 1)
                     for entry_id, fields in claimed
@@ -121,7 +123,7 @@ class RedisBus:
             UnavailableError: when Redis is away.
         """
         try:
-            claimed = await self._redis.xclaim(entry.stream, self._group, consumer, 0, [entry.entry_id])
+            claimed: Any = await self._redis.xclaim(entry.stream, self._group, consumer, 0, [entry.entry_id])
         except (RedisError, OSError) as error:
             raise UnavailableError(f"Redis: {type(error).__name__}") from error
         if not claimed:
@@ -200,7 +202,7 @@ class RedisBus:
             return max(0.0, now - _id(pending["min"])[0] / 1000)
         groups = {group["name"].decode(): group for group in await self._redis.xinfo_groups(stream)}
         delivered = groups[self._group]["last-delivered-id"] if self._group in groups else b"0-0"
-        unread = await self._redis.xrange(stream, min=f"({_text(delivered)}", count=1)
+        unread: Any = await self._redis.xrange(stream, min=f"({_text(delivered)}", count=1)
         return max(0.0, now - _id(unread[0][0])[0] / 1000) if unread else 0.0
 
 

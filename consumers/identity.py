@@ -93,7 +93,7 @@ class Identity(mode.Service):
             log.warning("worker.not_deregistered", error=str(error))
 
     async def _refuse_a_living_namesake(self) -> None:
-        """A crashed predecessor's row looks alive for up to 10 s: one whose process is gone, or that stops beating, is not."""
+        """Tell a crashed predecessor, whose row looks alive for up to 10 s, from a process that still beats."""
         for known in await self._workers.all():
             if known.name != self._name or not known.is_alive or _is_gone(known):
                 continue

@@ -62,6 +62,7 @@ class Recorder(mode.Service):
         self._drain_seconds = drain_seconds
         self._waiting: asyncio.Queue[Attempted] = asyncio.Queue()
         self._unrecorded = 0
+        self._recorded = asyncio.Event()
         self.resend: Resend | None = None
         super().__init__(**options)
 
@@ -76,11 +77,13 @@ class Recorder(mode.Service):
 
     async def flush(self, seconds: float) -> None:
         """Wait until everything that was put is committed."""
-        until = time.monotonic() + seconds
-        while self._unrecorded and time.monotonic() < until:
-            await asyncio.sleep(0.01)
-        if self._unrecorded:
-            log.error("recorder.flush_timed_out", outcomes=self._unrecorded)
+        try:
+            async with asyncio.timeout(seconds):
+                while self._unrecorded:
+                    self._recorded.clear()
+                    await self._recorded.wait()
+        except TimeoutError:
+            log.error("recorder.flush_timed_out", outcomes=self._unrecorded)  # noqa: TRY400 - the count is the news
 
     async def on_start(self) -> None:
         """Start the loop; it is cancelled only after `on_stop` has flushed."""
@@ -97,6 +100,7 @@ class Recorder(mode.Service):
                     break
             await self._commit(group)
             self._unrecorded -= len(group)
+            self._recorded.set()
 
     async def _commit(self, group: list[Attempted]) -> None:
         """Commit a group, however often Postgres is away; a change it refuses is set apart and tried again later."""

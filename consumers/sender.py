@@ -112,10 +112,12 @@ class Sender(mode.Service):
     async def drain(self, seconds: float) -> None:
         """Hand back what was not opened, and wait for open attempts to end."""
         self._is_draining = True
-        until = time.monotonic() + seconds
-        while self._held and time.monotonic() < until:
-            await asyncio.sleep(0.01)
-        if self._held:
+        try:
+            async with asyncio.timeout(seconds):
+                while self._held:
+                    self._changed.clear()
+                    await self._changed.wait()
+        except TimeoutError:
             log.warning("sender.drain_timed_out", mails=self._held)
         self._is_draining = self.should_stop
 
@@ -141,7 +143,7 @@ class Sender(mode.Service):
         self._metrics.in_flight.set(self._held)
 
     async def _handle(self, mail: Mail) -> None:
-        while not self._identity.is_fresh() and not self._is_draining and mail.owner == self._identity.owner:
+        while self._must_wait(mail):
             await asyncio.sleep(_STALE_POLL_SECONDS)
         now = self._clock()
         if mail.owner != self._identity.owner:
@@ -155,11 +157,16 @@ class Sender(mode.Service):
         self._metrics.attempted(receipt.provider, receipt.outcome.value, time.perf_counter() - started)
         self._record.put(Attempted(mail=mail, receipt=receipt, started_at=now, finished_at=self._clock()))
 
+    def _must_wait(self, mail: Mail) -> bool:
+        """While heartbeats fail, nothing is opened: it may be ours no longer."""
+        return not self._identity.is_fresh() and not self._is_draining and mail.owner == self._identity.owner
+
     async def _attempt(self, mail: Mail) -> SendReceipt:
         try:
             message = compose(mail)
         except (InvalidMessageError, InvalidAddressError, ValueError) as error:
-            log.error("sender.invalid_message", notification_id=str(mail.id), error=type(error).__name__)
+            # Not the traceback: it would hold the address.
+            log.error("sender.invalid_message", notification_id=str(mail.id), error=type(error).__name__)  # noqa: TRY400
             return _refused(mail, self._clock(), "invalid_message")
 
         async def begin() -> bool:

@@ -93,7 +93,7 @@ class Source(mode.Service):
         while not self.should_stop:
             if not self._ahead.room:
                 self._room.clear()
-                await self.wait(self._room)
+                await self._room.wait()
                 continue
             try:
                 entries = await self._bus.read(self._identity.worker.name, self._ahead.room, self._ahead.bytes_left)
@@ -129,8 +129,8 @@ class Source(mode.Service):
     async def _compose(self) -> None:
         """Make a batch only when the line is free: half the latency of making it before."""
         while not self.should_stop:
-            await self.wait(self._some)
-            await self.wait(self._idle)
+            await self._some.wait()
+            await self._idle.wait()
             await self._sender.wait_for_room(self._batch_size)
             if self.should_stop:
                 return

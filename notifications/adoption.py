@@ -41,7 +41,7 @@ def adopt(
     now: datetime,
     is_idempotent: Callable[[str], bool],
 ) -> list[Adopted]:
-    """Decide for each row; `marks` None means that the flight marks are lost, so every opened attempt may have begun."""
+    """Decide for each row; `marks` None means that they are lost, so that every opened attempt may have begun."""
     return [_adopt(row, marks, now=now, is_idempotent=is_idempotent) for row in rows]
 
 

@@ -35,7 +35,7 @@ class RetryPolicy:
 
     def wait(self, tries: int, jitter: float) -> timedelta:
         """Return the pause after `tries` attempts: full exponential, of which the second half is drawn at random."""
-        full = min(self.base * 2 ** min(tries, 20), self.cap)
+        full: timedelta = min(self.base * 2 ** min(tries, 20), self.cap)
         return full / 2 + full / 2 * jitter
 
 
@@ -89,29 +89,30 @@ def after(
     """Say what follows from one attempt's receipt.
 
     `other_provider` is the provider a mail of this sender domain may fail over to, if any. A pinned mail never does:
-    an earlier attempt of it may still be accepted where it is.
+    an earlier attempt of it may still be accepted where it is, whatever this one's answer was.
     """
-    if receipt.outcome is Outcome.ACCEPTED:
-        return Accepted()
     if receipt.error == NOT_BEGUN:
         return _waits(Reason.HANDED_BACK, now + policy.hand_back_delay, mail, was_tried=False)
     if receipt.error == REPEATED:
-        # Only a repeat can meet a known key: somebody's earlier attempt was accepted under it.
-        return Accepted() if mail.is_pinned or mail.tries else Failed(reason=Reason.PERMANENT)
-    if receipt.outcome is Outcome.UNKNOWN:
-        return after_unknown(mail, now=now, policy=policy, is_idempotent=is_idempotent, jitter=jitter)
-    if receipt.outcome is Outcome.PERMANENT:
-        return Failed(reason=Reason.PERMANENT)
-    may_move = receipt.outcome in {Outcome.NOT_SENT, Outcome.MISCONFIGURED} and not mail.is_pinned
-    if may_move and other_provider is not None:
-        return Continues(provider=other_provider)
-    if receipt.outcome is Outcome.THROTTLED:
-        return _waits(Reason.THROTTLED, now + (receipt.retry_after or policy.base), mail, was_tried=False)
-    return _retry(mail, receipt.retry_after, now=now, policy=policy, jitter=jitter)
+        # Only a repeat can meet a known key: an earlier attempt was accepted under it.
+        return Accepted() if mail.is_pinned or mail.tries else _failed(mail, Reason.PERMANENT)
+    match receipt.outcome:
+        case Outcome.ACCEPTED:
+            return Accepted()
+        case Outcome.PERMANENT:
+            return _failed(mail, Reason.PERMANENT)
+        case Outcome.UNKNOWN:
+            return after_unknown(mail, now=now, policy=policy, is_idempotent=is_idempotent, jitter=jitter)
+        case Outcome.THROTTLED:
+            return _waits(Reason.THROTTLED, now + (receipt.retry_after or policy.base), mail, was_tried=False)
+        case Outcome.NOT_SENT | Outcome.MISCONFIGURED if other_provider is not None and not mail.is_pinned:
+            return Continues(provider=other_provider)
+        case _:
+            return _retry(mail, receipt.retry_after, now=now, policy=policy, jitter=jitter)
 
 
 def after_unknown(mail: Mail, *, now: datetime, policy: RetryPolicy, is_idempotent: bool, jitter: float) -> Next:
-    """Say what follows from an attempt that may have been accepted: the same provider and key, or the subtype's policy."""
+    """Say what follows from an attempt that may have been accepted: the same provider and key, or the policy's word."""
     if is_idempotent:
         if now - mail.opened_at >= policy.key_lifetime:
             return Failed(reason=Reason.UNCONFIRMED)
@@ -127,8 +128,13 @@ def after_unknown(mail: Mail, *, now: datetime, policy: RetryPolicy, is_idempote
 def _retry(mail: Mail, retry_after: timedelta | None, *, now: datetime, policy: RetryPolicy, jitter: float) -> Next:
     due_at = now + max(policy.wait(mail.tries, jitter), retry_after or timedelta())
     if mail.tries + 1 >= policy.max_tries or due_at - mail.opened_at > policy.max_age:
-        return Failed(reason=Reason.EXHAUSTED)
+        return _failed(mail, Reason.EXHAUSTED)
     return _waits(Reason.RETRY, due_at, mail)
+
+
+def _failed(mail: Mail, reason: Reason) -> Failed:
+    """Of a pinned mail nobody knows: an earlier attempt may have been accepted."""
+    return Failed(reason=Reason.UNCONFIRMED if mail.is_pinned else reason)
 
 
 def _waits(reason: Reason, due_at: datetime, mail: Mail, *, was_tried: bool = True) -> Waits:

@@ -1,4 +1,4 @@
-"""Categories and subtypes as the system ships them; `migrate` copies them into Postgres, where tenants override them."""
+"""Categories and subtypes as shipped; `migrate` copies them into Postgres, where tenants override them."""
 
 from __future__ import annotations
 

@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import Any
 
 from events.wire import encode
-from notifications.content import RenderedContent, encode as encode_content
+from notifications.content import RenderedContent
+from notifications.content import encode as encode_content
 from notifications.draft import Draft
 from notifications.entry import DeadLetter
 from notifications.mail import Mail

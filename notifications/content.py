@@ -18,7 +18,7 @@ Kind = Literal["request", "rendered"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Addressing:
-    """Who it is from and to, fixed at claim. The From address itself is the queue row's, as it depends on the provider."""
+    """Who it is from and to, fixed at claim; the From address is the queue row's, as it depends on the provider."""
 
     to_name: str | None
     from_name: str | None

@@ -25,7 +25,7 @@ NORMAL_LANE = 1
 
 @dataclass(slots=True, kw_only=True)
 class Draft:
-    """One notification of a batch. Steps fill in what they decide; `status` None means: goes now if nothing stops it."""
+    """One notification of a batch. Steps fill in what they decide; `status` None means that it goes now."""
 
     event: PlannedEvent
     planned: PlannedNotification
@@ -190,7 +190,7 @@ def slot_wants(drafts: list[Draft], defaults: RateDefaults) -> dict[SlotWant, li
 
 
 def spaced(want: SlotWant, now: datetime) -> list[datetime]:
-    """Return moments spaced by the tenant's rate, for when the limiter cannot be asked: late, but never over the limit."""
+    """Return moments spaced by the rate, for when the limiter cannot be asked: late, but never over the limit."""
     interval = timedelta(minutes=1) / want.per_minute
     return [now + interval * (position + 1) for position in range(want.count)]
 

@@ -40,8 +40,8 @@ class SubtypeSettings:
 class TenantSettings:
     """Everything tenant-wide a decision needs. `version` changes with every change to any of it.
 
-    `rate_per_minute` and `rate_burst` are None where the service's default holds. `templates` holds the tenant's current
-    overrides by (name, locale).
+    `rate_per_minute` and `rate_burst` are None where the service's default holds. `templates` holds the tenant's
+    current overrides by (name, locale).
     """
 
     id: UUID

@@ -52,7 +52,7 @@ class LineOptions:
     """The line's settings. What takes longer than `render_budget` a batch is parked and rendered later."""
 
     service_enabled: bool
-    rate: RateDefaults = RateDefaults()
+    rate: RateDefaults
     render_budget: timedelta = timedelta(milliseconds=50)
     sender_retry: timedelta = timedelta(minutes=5)
 
@@ -259,7 +259,7 @@ def _sort_out(plan: Plan, facts: BatchFacts) -> tuple[list[PlannedEvent], list[P
 
 
 def _is_same(entry: Entry, seen: Seen) -> bool:
-    """Whether this is the entry that was claimed: then it is a redelivery, and nothing is left to do but acknowledge."""
+    """Tell whether this is the entry that was claimed: a redelivery, which is only acknowledged."""
     return (entry.stream, entry.entry_id) == (seen.stream, seen.entry_id)
 
 

@@ -19,7 +19,7 @@ from notifications.request import DirectoryChange, NotificationRequest, Routes
 from notifications.status import Reason
 
 MAX_CLOCK_SKEW = timedelta(days=1)
-"""An entry id further from the clock than this does not give its time to the ids made of it (they choose the partition)."""
+"""An entry id further from the clock than this does not give its time to ids, which choose their partition by it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,10 +1,11 @@
-"""Notifications that waited: is each still wanted, and if so, in which words, at which provider. Decides; writes nothing."""
+"""Decides about notifications that waited: still wanted? in which words? at which provider? Writes nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import structlog
 
@@ -56,7 +57,7 @@ class Reopening:
     async def _decide(
         self,
         row: Waiting,
-        tenants: Mapping[object, TenantSettings],
+        tenants: Mapping[UUID, TenantSettings],
         recipient: RecipientFacts,
         now: datetime,
     ) -> Reopened:
@@ -105,7 +106,7 @@ class Reopening:
         ).reason
 
     def _choose(self, row: Waiting, tenant: TenantSettings) -> SenderChoice | None:
-        """A provider that was chosen stays: for good once an attempt may be open there, else until it cannot be used."""
+        """Keep the provider that was chosen, if it is still configured; else choose one."""
         provider = row.taken.provider
         if provider is not None and self.senders.providers.is_known(provider):
             return self.senders.at(tenant, provider)

@@ -11,7 +11,7 @@ from events.envelope import CloudEvent
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipient:
-    """Whom to tell, as far as the event knows; the directory fills in what is None. Addresses are as given, unchecked."""
+    """Whom to tell, as far as the event knows; the directory fills in what is None. The address is unchecked."""
 
     user_id: str | None = None
     email: str | None = None
@@ -24,8 +24,8 @@ class Recipient:
 class NotificationRequest:
     """One notification of one subtype to one recipient.
 
-    `data` is the template's context: plain dicts, lists, strings and numbers only. `actor_id` is the user whose doing the
-    event is: nobody is told of their own action.
+    `data` is the template's context: plain dicts, lists, strings and numbers only. `actor_id` is the user whose doing
+    the event is: nobody is told of their own action.
     """
 
     subtype: str
@@ -38,8 +38,9 @@ class NotificationRequest:
 class DirectoryChange:
     """A change to the tenants and users we know, applied in the claim's transaction.
 
-    `kind` is one of tenant_upsert, tenant_suspend, user_upsert, user_delete; `values` holds column names and values (None
-    leaves a column as it is): name, slug for a tenant; user_id, email, name, locale, timezone, email_verified for a user.
+    `kind` is one of tenant_upsert, tenant_suspend, user_upsert, user_delete; `values` holds column names and values
+    (None leaves a column as it is): name, slug for a tenant; user_id, email, name, locale, timezone, email_verified for
+    a user.
     """
 
     kind: str

@@ -31,7 +31,7 @@ class Senders:
     )
 
     def choose(self, tenant: TenantSettings) -> SenderChoice | None:
-        """Return the provider to begin with and its sender; None when no provider may send from a configured address."""
+        """Return the provider to begin with and its sender; None when none may send from a configured address."""
         chosen = self.providers.choice
         first = self.at(tenant, chosen.primary)
         if first is None:

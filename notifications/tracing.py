@@ -1,13 +1,14 @@
-"""Spans of the line (OpenTelemetry messaging conventions): receive and process; a no-op unless tracing is configured."""
+"""Spans of the line (OpenTelemetry messaging conventions): none unless tracing is configured."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
 
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.trace import Link, Span, SpanKind, Tracer
+from opentelemetry.trace import Link, Span, SpanKind, StatusCode, Tracer
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from notifications.entry import Entry
@@ -65,11 +66,11 @@ class BatchTrace:
         return known[1] if known else event.event.traceparent
 
     def render(self, event: PlannedEvent, template: str) -> AbstractContextManager[object]:
-        """Span the rendering of one mail."""
+        """Span the rendering of one mail; what is raised in it makes it a failed one."""
         if self._tracer is None or event.key not in self._spans:
             return nullcontext()
         context = trace.set_span_in_context(self._spans[event.key][0], Context())
-        return self._tracer.start_as_current_span("render", context, attributes={"outbound.template": template})
+        return _span(self._tracer, "render", context, attributes={"outbound.template": template})
 
     def end(self) -> None:
         """End the process spans."""
@@ -84,7 +85,7 @@ class LineTracer:
         self._tracer = tracer
 
     @contextmanager
-    def batch(self, entries: Sequence[Entry], events: Sequence[PlannedEvent]) -> Iterator[BatchTrace]:
+    def batch(self, entries: Sequence[Entry], events: Sequence[PlannedEvent]) -> Generator[BatchTrace, None, None]:
         """Span the receipt and processing of a batch."""
         batch = BatchTrace(self._tracer)
         if self._tracer is None or not entries:
@@ -92,12 +93,13 @@ class LineTracer:
             return
         links = [Link(context) for event in events if (context := _span_context(event.event.traceparent)) is not None]
         stream = entries[0].stream
-        with self._tracer.start_as_current_span(
+        with _span(
+            self._tracer,
             f"receive {stream}",
             Context(),
-            SpanKind.CLIENT,
-            _messaging(stream, "receive") | {"messaging.batch.message_count": len(entries)},
-            links,
+            kind=SpanKind.CLIENT,
+            attributes=_messaging(stream, "receive") | {"messaging.batch.message_count": len(entries)},
+            links=links,
         ) as receive:
             for event in events:
                 batch.begin(event, receive)
@@ -107,7 +109,7 @@ class LineTracer:
                 batch.end()
 
     @contextmanager
-    def sending(self, traceparent: str | None) -> Iterator[None]:
+    def sending(self, traceparent: str | None) -> Generator[None, None, None]:
         """Make the provider manager's span a child of what a mail came from."""
         if self._tracer is None:
             yield
@@ -115,6 +117,20 @@ class LineTracer:
         context = trace.get_current_span(context_of(traceparent))
         with trace.use_span(context, end_on_exit=False):
             yield
+
+
+@contextmanager
+def _span(tracer: Tracer, name: str, context: Context, **options: Any) -> Generator[Span, None, None]:
+    """Open a span that tells of an exception by its type alone: its words may quote people's mail."""
+    with tracer.start_as_current_span(
+        name, context, record_exception=False, set_status_on_exception=False, **options
+    ) as span:
+        try:
+            yield span
+        except Exception as error:
+            span.set_attribute("error.type", type(error).__name__)
+            span.set_status(StatusCode.ERROR)
+            raise
 
 
 def _span_context(traceparent: str | None) -> trace.SpanContext | None:

@@ -1,4 +1,4 @@
-"""One change of one notification, as the record and open transactions write it: row, status, ledger and event together."""
+"""One change of one notification: queue row, status, ledger and delivery event together."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ QueueChange = Leaves | Parks | Opens
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptRow:
-    """One line of the ledger of attempts; written once, also when the row has meanwhile gone to somebody else."""
+    """One line of the ledger of attempts; written also when the row has gone to somebody else meanwhile."""
 
     n: int
     provider: str
@@ -66,7 +66,7 @@ class AttemptRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transition:
-    """What becomes of a notification. Where the fence no longer holds, only the ledger and a rise in rank remain of it."""
+    """What becomes of a notification. Where the fence fails, only the ledger and a rise in rank remain of it."""
 
     id: UUID
     origin: Origin
@@ -97,7 +97,7 @@ class Taken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """Everything stored of a taken notification. `tries` counts its recorded attempts; content None means it is gone."""
+    """All that is stored of a taken notification. `tries` counts its recorded attempts; content None: it is gone."""
 
     taken: Taken
     origin: Origin

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -119,7 +119,7 @@ def retry_policy(settings: Settings) -> RetryPolicy:
 
 
 @asynccontextmanager
-async def open_worker(settings: Settings) -> AsyncIterator[WorkerApp]:
+async def open_worker(settings: Settings) -> AsyncGenerator[WorkerApp, None]:
     """Build a worker: connections first, then the line, then the loops that drive it.
 
     Raises:

@@ -63,8 +63,6 @@ def parse_address(value: str) -> str:
         raise InvalidAddressError("it does not follow the rules of RFC 5321") from None
     if ascii_email is None:
         raise InvalidAddressError("its local part is not ASCII")
-    if not is_addr_spec(ascii_email):
-        raise InvalidAddressError("it needs quoting")
     return ascii_email
 
 

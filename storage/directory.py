@@ -28,7 +28,8 @@ on conflict (tenant_id, user_id) do update set email = coalesce($3, users.email)
   updated_at = now()"""
 
 _DELETE_USER = """
-update users set email = null, name = null, is_deleted = true, updated_at = now() where (tenant_id, user_id) = ($1, $2)"""
+update users set email = null, name = null, is_deleted = true, updated_at = now()
+where (tenant_id, user_id) = ($1, $2)"""
 
 
 async def apply_changes(connection: Connection, events: Sequence[EventRow]) -> None:

@@ -51,22 +51,25 @@ select t, s, e, now(), b from unnest($1::uuid[], $2::text[], $3::text[], $4::byt
 _LOGS = """
 insert into notification_logs (id, tenant_id, source, event_id, category, subtype, user_id, recipient, status, reason,
   template_name, template_locale, template_version, gates, trail, traceparent, correlationid)
-select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-  $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::jsonb[], $15::jsonb[], $16::text[], $17::text[])"""
+select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+  $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::jsonb[], $15::jsonb[],
+  $16::text[], $17::text[])"""
 
 _CONTENTS = """
 insert into message_contents (notification_id, kind, tenant_id, message, sha256)
 select * from unnest($1::uuid[], $2::text[], $3::uuid[], $4::bytea[], $5::bytea[])"""
 
 _QUEUE = """
-insert into send_queue (notification_id, tenant_id, lane, due_at, reason, owner, attempt, provider, mail_from, opened_at)
+insert into send_queue (notification_id, tenant_id, lane, due_at, reason, owner, attempt, provider, mail_from,
+  opened_at)
 select * from unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::timestamptz[], $5::text[], $6::bigint[], $7::integer[],
   $8::text[], $9::text[], $10::timestamptz[])"""
 
 OUTBOX = "insert into outbox (tenant_id, body) select * from unnest($1::uuid[], $2::jsonb[])"
 
 _REPEATS = """
-update consumed_events c set repeats = case when jsonb_array_length(c.repeats) < 100 then c.repeats || k.repeat else c.repeats end
+update consumed_events c set repeats =
+  case when jsonb_array_length(c.repeats) < 100 then c.repeats || k.repeat else c.repeats end
 from unnest($1::uuid[], $2::text[], $3::text[], $4::jsonb[]) k (tenant_id, source, event_id, repeat)
 where (c.tenant_id, c.source, c.event_id) = (k.tenant_id, k.source, k.event_id)"""
 
@@ -257,7 +260,9 @@ async def _insert_repeats(connection: Connection, claim: Claim) -> None:
 async def _insert_outbox(
     connection: Connection, claim: Claim, events: Sequence[EventRow], rows: Sequence[NotificationRow]
 ) -> None:
-    written = [(row.key.tenant_id, jsonb(row.delivery_event)) for row in events if row.delivery_event is not None]
+    written: list[tuple[UUID | None, str]] = [
+        (row.key.tenant_id, jsonb(row.delivery_event)) for row in events if row.delivery_event is not None
+    ]
     written += [(row.event.tenant_id, jsonb(row.delivery_event)) for row in rows if row.delivery_event is not None]
     written += [(row.key.tenant_id, jsonb(row.delivery_event)) for row in claim.repeats]
     written += [(None, jsonb(event)) for event in claim.dead_events]

@@ -10,9 +10,9 @@ from redis.exceptions import RedisError
 
 from notifications.ports import SlotWant, UnavailableError
 
-# KEYS[i]: a tenant's lane; ARGV: now in ms, then per key: interval in ms, burst, count. The stored value is the theoretical
-# arrival time (TAT) of the next slot. A slot may be used (burst - 1) intervals before its TAT. Times are the caller's, as
-# due_at is; the key lives until its TAT is past.
+# KEYS[i]: a tenant's lane; ARGV: now in ms, then per key: interval in ms, burst, count. The stored value is the
+# theoretical arrival time (TAT) of the next slot; a slot may be used (burst - 1) intervals before its TAT. Times are
+# the caller's, as due_at is; the key lives until its TAT is past.
 _RESERVE = """
 local now, out = tonumber(ARGV[1]), {}
 for i, key in ipairs(KEYS) do

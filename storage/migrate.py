@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, text
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from notifications.categories import SUBTYPES
-from notifications.template import system_templates
 from storage.roles import Role, ensure_roles
+from storage.seed import seed
 
 _ONE_MIGRATION_AT_A_TIME = 0x6F7574626F756E64
 _LOCK_TIMEOUT = "10s"
@@ -36,7 +34,7 @@ async def upgrade(dsn: str) -> None:
             await connection.execute(text(f"set lock_timeout = '{_LOCK_TIMEOUT}'"))
             await connection.commit()
             await connection.run_sync(_run_revisions)
-            await _seed(connection)
+            await seed(connection)
             await connection.commit()
     finally:
         await engine.dispose()
@@ -51,7 +49,9 @@ async def pending(dsn: str) -> bool:
             if known is None:
                 return True
             await connection.execute(text(f"set role {Role.OWNER}"))
-            return await connection.scalar(text("select version_num from outbound.alembic_version")) != head_revision()
+            return bool(
+                await connection.scalar(text("select version_num from outbound.alembic_version")) != head_revision()
+            )
     finally:
         await engine.dispose()
 
@@ -76,61 +76,3 @@ def _run_revisions(connection: Connection) -> None:
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
     connection.commit()
-
-
-async def _seed(connection: AsyncConnection) -> None:
-    categories = sorted({subtype.category for subtype in SUBTYPES.values()})
-    await connection.execute(
-        text(
-            "insert into notification_categories (tenant_id, slug, is_enabled, is_default_enabled) values (null, :slug, true, true)"
-            " on conflict (tenant_id, slug) do nothing"
-        ),
-        [{"slug": slug} for slug in categories],
-    )
-    subtypes: list[dict[str, Any]] = [
-        {
-            "slug": subtype.slug,
-            "category": subtype.category,
-            "mandatory": subtype.is_mandatory,
-            "urgent": subtype.is_urgent,
-            "secret": subtype.is_secret,
-            "uncertain": subtype.uncertain_policy.value,
-            "expires": subtype.expires_after,
-        }
-        for subtype in SUBTYPES.values()
-    ]
-    await connection.execute(
-        text(
-            "insert into notification_subtypes (tenant_id, slug, category, is_enabled, is_default_enabled, is_mandatory,"
-            " is_urgent, is_secret, uncertain_policy, expires_after)"
-            " values (null, :slug, :category, true, true, :mandatory, :urgent, :secret, :uncertain, :expires)"
-            " on conflict (tenant_id, slug) do update set category = excluded.category, is_mandatory = excluded.is_mandatory,"
-            " is_urgent = excluded.is_urgent, is_secret = excluded.is_secret, uncertain_policy = excluded.uncertain_policy,"
-            " expires_after = excluded.expires_after, updated_at = now()"
-        ),
-        subtypes,
-    )
-    for template in system_templates():
-        key = {"name": template.name, "locale": template.locale, "version": template.version}
-        await connection.execute(
-            text(
-                "update system_email_templates set is_current = false"
-                " where (name, locale) = (:name, :locale) and version <> :version and is_current"
-            ),
-            key,
-        )
-        await connection.execute(
-            text(
-                "insert into system_email_templates (name, locale, version, subject, html, text, layout_html, layout_text)"
-                " values (:name, :locale, :version, :subject, :html, :text, :layout_html, :layout_text)"
-                " on conflict (name, locale, version) do update set is_current = true"
-            ),
-            key
-            | {
-                "subject": template.subject,
-                "html": template.html,
-                "text": template.text,
-                "layout_html": template.layout_html,
-                "layout_text": template.layout_text,
-            },
-        )

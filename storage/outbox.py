@@ -38,4 +38,4 @@ class Outbox:
     async def ensure_partitions(self) -> int:
         """Make the partitions of the coming week and months, and return how many were missing."""
         async with self._database.everyone(Role.DISPATCHER) as connection:
-            return await connection.fetchval("select ensure_partitions()")
+            return int(await connection.fetchval("select ensure_partitions()"))

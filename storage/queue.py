@@ -32,7 +32,8 @@ with picked as (
     where s.tenant_id = t.tenant_id and s.lane = $2 and s.owner is null and s.due_at <= $3 and s.format <= $4
     order by s.due_at limit $5 for update skip locked) q)
 update send_queue s set owner = $6, attempt = s.attempt + 1 from picked p where s.notification_id = p.notification_id
-returning s.notification_id, s.tenant_id, s.lane, s.due_at, s.attempt, s.reason, s.provider, s.mail_from, s.opened_at, s.pinned"""
+returning s.notification_id, s.tenant_id, s.lane, s.due_at, s.attempt, s.reason, s.provider, s.mail_from,
+  s.opened_at, s.pinned"""
 
 _GIVE_BACK = """
 update send_queue q set owner = null, due_at = $4, reason = coalesce(q.reason, 'handed_back')

@@ -7,7 +7,6 @@ from enum import StrEnum
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-
 _POSTGRES_16 = 160_000
 
 

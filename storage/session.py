@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncGenerator, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +14,8 @@ import asyncpg
 from notifications.ports import FencedError, UnavailableError
 from storage.roles import Role
 
-Connection = asyncpg.pool.PoolConnectionProxy
+Connection = Any
+"""An asyncpg connection; asyncpg ships no types."""
 
 _AWAY = (
     asyncpg.PostgresConnectionError,
@@ -35,7 +36,7 @@ _AWAY = (
 _COMMAND_TIMEOUT_SECONDS = 30
 
 
-class _PlainConnection(asyncpg.Connection):
+class _PlainConnection(asyncpg.Connection):  # type: ignore[misc] # asyncpg ships no types
     """A connection that is not reset on release: every setting of ours is local to its transaction."""
 
     def get_reset_query(self) -> str:
@@ -51,7 +52,7 @@ class Database:
     @asynccontextmanager
     async def tenants(
         self, role: Role, tenant_ids: Collection[UUID], *, read_only: bool = False, owner: int | None = None
-    ) -> AsyncIterator[Connection]:
+    ) -> AsyncGenerator[Connection, None]:
         """Open a transaction that sees the rows of exactly these tenants.
 
         With `owner`, the worker's own row is locked against adoption for the length of the transaction.
@@ -63,20 +64,20 @@ class Database:
         names = ",".join(sorted(str(tenant_id) for tenant_id in tenant_ids))
         begin = f"begin{' read only' if read_only else ''}; set local outbound.tenants = '{names}'"
         if owner is not None:
-            begin += f"; select from workers where id = {owner:d} for key share"  # noqa: S608 - an integer
+            begin += f"; select from workers where id = {owner:d} for key share"
         async with self._transaction(role, begin) as (connection, answer):
             if owner is not None and answer != "SELECT 1":
                 raise FencedError("this worker's epoch was adopted by another")
             yield connection
 
     @asynccontextmanager
-    async def everyone(self, role: Role) -> AsyncIterator[Connection]:
+    async def everyone(self, role: Role) -> AsyncGenerator[Connection, None]:
         """Open a transaction of a role that works across tenants: the dispatcher or the operator."""
         async with self._transaction(role, "begin") as (connection, _):
             yield connection
 
     @asynccontextmanager
-    async def _transaction(self, role: Role, begin: str) -> AsyncIterator[tuple[Connection, str]]:
+    async def _transaction(self, role: Role, begin: str) -> AsyncGenerator[tuple[Connection, str], None]:
         try:
             async with self.pools[role].acquire() as connection:
                 # BEGIN and SET share a round trip; every value in the text is a UUID or an integer of ours.
@@ -109,7 +110,7 @@ async def _roll_back(connection: Connection) -> None:
 
 
 @asynccontextmanager
-async def open_database(dsn: str, pool_sizes: dict[Role, int]) -> AsyncIterator[Database]:
+async def open_database(dsn: str, pool_sizes: dict[Role, int]) -> AsyncGenerator[Database, None]:
     """Open a pool for each role; connections are made when first needed.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The record and open transactions: queue row, status, ledger, suppression and delivery event change together or not at all."""
+"""The record and open transactions: all that changes with a notification changes together, or not at all."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ from storage.session import Connection, Database
 
 _FENCE = "(q.notification_id, q.owner, q.attempt) = (k.id, k.owner, k.attempt) returning q.notification_id"
 
-_LEAVE = f"delete from send_queue q using unnest($1::uuid[], $2::bigint[], $3::integer[]) k (id, owner, attempt) where {_FENCE}"  # noqa: S608 - a constant
+_LEAVE = f"""
+delete from send_queue q using unnest($1::uuid[], $2::bigint[], $3::integer[]) k (id, owner, attempt)
+where {_FENCE}"""  # noqa: S608 - a constant
 
 _PARK = f"""
 update send_queue q set owner = null, due_at = k.due_at, reason = k.reason, pinned = k.pinned
@@ -28,7 +30,8 @@ from unnest($1::uuid[], $2::bigint[], $3::integer[], $4::timestamptz[], $5::text
 where {_FENCE}"""  # noqa: S608 - a constant
 
 _OPEN = f"""
-update send_queue q set attempt = k.next, provider = k.provider, mail_from = k.mail_from, opened_at = k.opened_at, reason = null
+update send_queue q set attempt = k.next, provider = k.provider, mail_from = k.mail_from,
+  opened_at = k.opened_at, reason = null
 from unnest($1::uuid[], $2::bigint[], $3::integer[], $4::integer[], $5::text[], $6::text[], $7::timestamptz[])
   k (id, owner, attempt, next, provider, mail_from, opened_at)
 where {_FENCE}"""  # noqa: S608 - a constant
@@ -45,7 +48,8 @@ _STATUS = """
 update notification_logs l set status = k.status, reason = k.reason, version = l.version + 1, updated_at = k.at,
   trail = l.trail || jsonb_build_array(jsonb_build_object(
     'version', l.version + 1, 'status', k.status, 'reason', k.reason, 'at', k.at))
-from (select *, $5::timestamptz as at from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[]) k0 (id, tenant_id, status, reason)) k
+from (select *, $5::timestamptz as at
+  from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[]) u (id, tenant_id, status, reason)) k
 where l.id = k.id and l.tenant_id = k.tenant_id
   and (status_rank(l.status) = 0 or status_rank(k.status) > status_rank(l.status))
 returning l.id, l.version"""

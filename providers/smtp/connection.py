@@ -67,8 +67,22 @@ class Connection:
         except (aiosmtplib.SMTPServerDisconnected, OSError) as error:
             raise ConnectionLostError from error
 
-    async def content(self, stuffed: bytes) -> Reply:
-        """Send the dot-stuffed content with its final dot and return the answer.
+    def write_content(self, stuffed: bytes) -> None:
+        """Hand the dot-stuffed content with its final dot to the transport, whole.
+
+        Raises:
+            ConnectionLostError: if the connection has ended; nothing was written then.
+        """
+        protocol = self._smtp.protocol
+        if protocol is None:
+            raise ConnectionLostError
+        try:
+            protocol.write(stuffed)
+        except aiosmtplib.SMTPServerDisconnected as error:
+            raise ConnectionLostError from error
+
+    async def content_reply(self) -> Reply:
+        """Return the answer to what `write_content` wrote; to be awaited at once after it.
 
         Raises:
             ConnectionLostError: if the connection ends before the answer.
@@ -77,7 +91,6 @@ class Connection:
         if protocol is None:
             raise ConnectionLostError
         try:
-            protocol.write(stuffed)
             return _reply(await protocol.read_response())
         except aiosmtplib.SMTPResponseException as error:
             return _reply(error)

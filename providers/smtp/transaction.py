@@ -84,11 +84,10 @@ class Transaction:
             verdict = self._refused(reply)
             await self._reset(connection)
             return verdict
-        if not connection.is_alive:
-            raise ConnectionLostError  # nothing was written yet
+        connection.write_content(dot_stuffed(self.content))
         # From here on the server may have everything: the write is one call, and we cannot know what the kernel sent.
         self._phase = Phase.DOT
-        self.reply = await connection.content(dot_stuffed(self.content))
+        self.reply = await connection.content_reply()
         verdict = classify(self._phase, self.reply)
         self.connection_is_clean = verdict.outcome is not Outcome.UNKNOWN
         return verdict

@@ -1,4 +1,4 @@
-"""SQL files for revisions: one statement each, ended by a semicolon and an empty line, so that bodies may hold semicolons."""
+"""SQL files for revisions: a statement ends with a semicolon and an empty line, so that bodies may hold semicolons."""
 
 from __future__ import annotations
 

@@ -132,7 +132,9 @@ class Line:
 
     def ticket(self, number: str = "T-42", *, tenant: UUID | None = None, **more: Any) -> dict[str, Any]:
         """One ticket.updated event for one person."""
-        person = more.pop("person", {"role": "requester", "user_id": "u-1", "email": "alice@example.com", "name": "Alice"})
+        person = more.pop(
+            "person", {"role": "requester", "user_id": "u-1", "email": "alice@example.com", "name": "Alice"}
+        )
         return {
             "specversion": "1.0",
             "id": more.pop("id", uuid4().hex),

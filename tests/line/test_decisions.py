@@ -58,7 +58,11 @@ async def test_who_opted_out_is_skipped_and_mandatory_mail_goes_all_the_same(lin
         "source": "/psa/users",
         "type": "user.verification_requested.v1",
         "tenantid": str(line.tenant),
-        "data": {"user_id": "u-1", "email": "alice@example.com", "verification_url": "https://psa.example/v/secret-token"},
+        "data": {
+            "user_id": "u-1",
+            "email": "alice@example.com",
+            "verification_url": "https://psa.example/v/secret-token",
+        },
     }
 
     async with line.worker():

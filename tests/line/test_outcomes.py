@@ -58,7 +58,7 @@ async def test_retries_end_in_failed_exhausted(line: Line, wire: SmtpWire) -> No
 
 @pytest.mark.parametrize("was_accepted", [True, False])
 async def test_a_lost_reply_is_uncertain_and_repeated_under_the_same_message_id(
-    line: Line, wire: SmtpWire, was_accepted: bool
+    line: Line, wire: SmtpWire, *, was_accepted: bool
 ) -> None:
     wire.once(Step.DOT, Drop(accepted=was_accepted))
 

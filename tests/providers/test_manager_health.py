@@ -137,6 +137,9 @@ async def test_a_refused_sender_domain_does_not_stop_the_others(
     assert manager.choose(from_domain=DOMAIN) == "second"
     assert manager.choose(from_domain="other.example.com") == "first"
     clock.advance(30)
+    first.answer = {"outcome": Outcome.UNKNOWN, "error": "lost"}
+    await fail(manager, "first", 1)
+    assert manager.choose(from_domain=DOMAIN) == "first"
     first.answer = {"outcome": Outcome.ACCEPTED}
     await fail(manager, "first", 1)
     assert manager.choose(from_domain=DOMAIN) == "first"

@@ -10,7 +10,8 @@ from uuid import UUID
 import pytest
 
 from providers.receipt import Outcome
-from providers.smtp import SmtpProvider
+from providers.smtp import SmtpConfig, SmtpProvider
+from providers.smtp.connection import ConnectionLostError, open_connection
 from tests.providers.messages import a_message, yes
 from tests.providers.relay import a_provider
 from tests.wires.smtp import Answer, Drop, Fault, Hang, SmtpWire, Step, smtp_wire
@@ -147,3 +148,19 @@ async def test_a_connection_that_cannot_be_reset_is_replaced(wire: SmtpWire, pro
     assert (await provider.send(a_message(), yes)).outcome is Outcome.PERMANENT
     assert (await provider.send(a_message(), yes)).outcome is Outcome.ACCEPTED
     assert wire.connections == 2
+
+
+async def test_a_connection_that_ended_says_that_nothing_was_written(wire: SmtpWire) -> None:
+    config = SmtpConfig(hostname=wire.hostname, port=wire.port, tls="none")
+    closing, closed = await open_connection(config, None), await open_connection(config, None)
+    transport = closing._smtp.transport
+    assert transport is not None
+
+    transport.close()
+    closed.abort()
+
+    for connection in (closing, closed):
+        with pytest.raises(ConnectionLostError):
+            connection.write_content(b"x\r\n.\r\n")
+    with pytest.raises(ConnectionLostError):
+        await closed.content_reply()

@@ -11,7 +11,7 @@ import trustme
 from providers.receipt import Outcome
 from tests.providers.messages import a_message, yes
 from tests.providers.relay import a_provider
-from tests.wires.smtp import SmtpWire, Step, smtp_wire
+from tests.wires.smtp import Answer, SmtpWire, Step, smtp_wire
 
 
 @pytest.fixture
@@ -90,3 +90,13 @@ async def test_wrong_credentials_are_a_misconfiguration(wire: SmtpWire) -> None:
     assert (receipt.outcome, receipt.error) == (Outcome.MISCONFIGURED, "auth_refused")
     assert receipt.reply_code == 535
     assert not await provider.is_healthy()
+
+
+async def test_a_server_without_auth_is_a_misconfiguration(wire: SmtpWire) -> None:
+    wire.at(Step.EHLO, Answer("502 plain old SMTP only"))
+    provider = a_provider(wire, username="user", password="pass")
+
+    receipt = await provider.send(a_message(), yes)
+
+    assert (receipt.outcome, receipt.error) == (Outcome.MISCONFIGURED, "auth_unsupported")
+    assert wire.logins == []

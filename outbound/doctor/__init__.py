@@ -1,0 +1,1 @@
+"""Everything reachable, checked, with what to do about it: what `outbound doctor` shows."""
