@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from redis.asyncio import Redis
@@ -69,10 +69,10 @@ class RedisBus:
             self._average_bytes = max(256.0, (self._average_bytes + seen) / 2)
         return entries
 
-    async def claim_abandoned(
-        self, consumer: str, living: Collection[str], is_held: Callable[[str, str], bool], room: int
+    async def take_over(
+        self, consumer: str, is_abandoned: Callable[[str], bool], is_held: Callable[[str, str], bool], room: int
     ) -> list[Entry]:
-        """Take over entries that are pending for a consumer that is not alive, or for us from a former run.
+        """Take over what is pending for consumers that will not settle it, and that we do not hold already.
 
         Raises:
             UnavailableError: when Redis is away.
@@ -82,7 +82,7 @@ class RedisBus:
             for stream in self._streams:
                 for owner in await self._redis.xinfo_consumers(stream, self._group):
                     name = owner["name"].decode()
-                    if owner["pending"] and name not in living:
+                    if owner["pending"] and is_abandoned(name):
                         taken += await self._take_from(stream, name, consumer, is_held, room - len(taken))
         except (RedisError, OSError) as error:
             raise UnavailableError(f"Redis: {type(error).__name__}") from error

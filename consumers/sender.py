@@ -143,7 +143,7 @@ class Sender(mode.Service):
         self._metrics.in_flight.set(self._held)
 
     async def _handle(self, mail: Mail) -> None:
-        while self._must_wait(mail):
+        while self._must_wait(mail):  # noqa: ASYNC110 - it is time that passes, and no event tells of that
             await asyncio.sleep(_STALE_POLL_SECONDS)
         now = self._clock()
         if mail.owner != self._identity.owner:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterable, Callable, Sequence
+from collections.abc import AsyncIterable, Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -86,6 +86,7 @@ class Source(mode.Service):
         self._room = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
+        self._may_own_unknown = True
         super().__init__(**options)
 
     @mode.Service.task
@@ -96,12 +97,22 @@ class Source(mode.Service):
                 await self._room.wait()
                 continue
             try:
+                await self._take_up_own()
                 entries = await self._bus.read(self._identity.worker.name, self._ahead.room, self._ahead.bytes_left)
             except UnavailableError as error:
+                # The reply may be lost with the entries already ours: look before the next read.
+                self._may_own_unknown = True
                 log.warning("source.waiting", error=str(error))
                 await self.sleep(_AWAY_SECONDS)
                 continue
             self._admit(entries)
+
+    async def _take_up_own(self) -> None:
+        """Take up what Redis holds pending for us and we do not know of: from a former run, or a lost reply."""
+        if self._may_own_unknown:
+            mine = self._identity.worker.name
+            self._admit(await self._bus.take_over(mine, mine.__eq__, self._ahead.holds, self._ahead.room))
+            self._may_own_unknown = False
 
     def _admit(self, entries: Sequence[Entry]) -> None:
         for entry in entries:
@@ -112,13 +123,12 @@ class Source(mode.Service):
 
     @mode.Service.task
     async def _recover(self) -> None:
-        """Take up what a former run of ours, or a worker that is dead, had read and not settled."""
+        """Take over what a worker that is dead had read and not settled."""
         while not self.should_stop:
             try:
-                alive = {worker.name for worker in await self._workers.all() if worker.is_alive}
                 mine = self._identity.worker.name
-                for entry in await self._bus.claim_abandoned(mine, alive - {mine}, self._ahead.holds, self._ahead.room):
-                    self._admit([entry])
+                living = {mine} | {worker.name for worker in await self._workers.all() if worker.is_alive}
+                self._admit(await self._bus.take_over(mine, _not_in(living), self._ahead.holds, self._ahead.room))
             except UnavailableError as error:
                 log.warning("source.recovery_waits", error=str(error))
             except Exception:
@@ -234,3 +244,7 @@ class Source(mode.Service):
         self._room.set()
         self._sender.wake()
         await self._idle.wait()
+
+
+def _not_in(living: Collection[str]) -> Callable[[str], bool]:
+    return lambda name: name not in living

@@ -192,15 +192,13 @@ class Pipeline:
             if time.perf_counter() > until:
                 drafted.park(Reason.RENDERING, self.clock())
                 continue
-            with trace.render(drafted.event, template.name):
-                try:
+            try:
+                with trace.render(drafted.event, template.name):
                     words = self.renderer.render(template, request.data)
-                except RenderingError as error:
-                    log.warning(
-                        "notification.rendering_failed", notification_id=str(drafted.planned.id), where=str(error)
-                    )
-                    drafted.fail(Reason.RENDERING)
-                    continue
+            except RenderingError as error:
+                log.warning("notification.rendering_failed", notification_id=str(drafted.planned.id), where=str(error))
+                drafted.fail(Reason.RENDERING)
+                continue
             drafted.content = rendered_content(request, subject=words.subject, html=words.html, text=words.text)
 
     def _open(self, drafts: list[Draft]) -> None:

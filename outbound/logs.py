@@ -14,6 +14,7 @@ from opentelemetry import trace
 
 _NOISY = ("aiohttp", "aiosmtplib", "asyncio", "faust", "httpcore", "httpx", "mode")
 _ADDRESS = re.compile(r"[^\s<>\"'(),;:]+@[^\s<>\"'(),;:]+")
+_CALL = re.compile(r"(Exception in callback [^(]*).*")
 _FOREIGN_LENGTH = 500
 _FRAMES = 20
 
@@ -72,8 +73,19 @@ def _add_trace(_logger: Any, _method: str, event: Event) -> Event:
 
 
 def _redact(_logger: Any, _method: str, event: Event) -> Event:
-    """Take addresses out of a library's words, and cut them short: they may quote what they were given."""
-    event["event"] = _ADDRESS.sub("<address>", str(event.get("event", "")))[:_FOREIGN_LENGTH]
+    """Take addresses out of a library's words, and cut them short: they may quote what they were given.
+
+    Of words about an exception the first line stays, and in it a type stands for what the exception says: Mode logs the
+    exception's text, asyncio its arguments and those of the callback it was raised in.
+    """
+    words = str(event.get("event", ""))
+    error = _error_of(event.get("exc_info"))
+    if error is not None:
+        words = _CALL.sub(r"\1", words.partition("\n")[0])
+        for link in _causes(error):
+            for text in (repr(link), str(link)):
+                words = words.replace(text, type(link).__name__) if text else words
+    event["event"] = _ADDRESS.sub("<address>", words)[:_FOREIGN_LENGTH]
     return event
 
 
@@ -82,29 +94,38 @@ def _describe_exception(_logger: Any, _method: str, event: Event) -> Event:
 
     Never its text: a database driver's and a validator's quote the values they were given, and those are people's mail.
     """
-    given = event.pop("exc_info", None)
-    if given is None or given is False:
-        return event
-    error = given if isinstance(given, BaseException) else (given[1] if isinstance(given, tuple) else sys.exc_info()[1])
+    error = _error_of(event.pop("exc_info", None))
     if error is not None:
-        event["exception"] = _chain(error)
+        event["exception"] = [_link(cause) for cause in _causes(error)]
     return event
 
 
-def _chain(error: BaseException) -> list[dict[str, Any]]:
-    """Describe an exception and its causes, the outermost first."""
-    links: list[dict[str, Any]] = []
-    seen: set[int] = set()
+def _error_of(given: Any) -> BaseException | None:
+    """Return the exception a record came with, in any of the ways it may be given."""
+    if given is None or given is False:
+        return None
+    if isinstance(given, BaseException):
+        return given
+    return given[1] if isinstance(given, tuple) else sys.exc_info()[1]
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    """Return an exception and its causes, the outermost first."""
+    links: list[BaseException] = []
     current: BaseException | None = error
-    while current is not None and id(current) not in seen:
-        seen.add(id(current))
-        frames = traceback.extract_tb(current.__traceback__)[-_FRAMES:]
-        link: dict[str, Any] = {
-            "type": f"{type(current).__module__}.{type(current).__qualname__}",
-            "frames": [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames],
-        }
-        if isinstance(current, OSError) and current.strerror:
-            link["reason"] = _ADDRESS.sub("<address>", current.strerror)
-        links.append(link)
+    while current is not None and current not in links:
+        links.append(current)
         current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
     return links
+
+
+def _link(error: BaseException) -> dict[str, Any]:
+    """Describe one exception: its type, its places, and what the system said about a failed call."""
+    frames = traceback.extract_tb(error.__traceback__)[-_FRAMES:]
+    link: dict[str, Any] = {
+        "type": f"{type(error).__module__}.{type(error).__qualname__}",
+        "frames": [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames],
+    }
+    if isinstance(error, OSError) and error.strerror:
+        link["reason"] = _ADDRESS.sub("<address>", error.strerror)
+    return link

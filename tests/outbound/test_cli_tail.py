@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
@@ -158,7 +159,7 @@ def test_it_outlives_a_restart_of_redis_and_ends_well_with_ctrl_c(tmp_path: Path
             assert "n-1" in tail.stdout.readline()
             server.stop()
             assert "waiting for it" in tail.stderr.readline()
-            with start_valkey(folder, durable=True) as again:
+            with start_valkey(folder, durable=True, port=urlsplit(url).port) as again:
                 assert again.url == url
                 with redis.Redis.from_url(url) as client:
                     client.xadd(DELIVERIES, {"data": json.dumps(delivery(2))})
