@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from redis.asyncio import Redis
@@ -104,17 +105,46 @@ class RedisBus:
             }
             if wanted:
                 ids = list(wanted)[: room - len(taken)]
-                # XCLAIM counts the delivery; min-idle 0 is safe, as the owner's life has ended.
-                claimed: Any = await self._redis.xclaim(stream, self._group, consumer, 0, ids)
-                taken += [
-                    Entry(stream=stream, entry_id=entry_id.decode(), fields=fields, deliveries=wanted[entry_id] + 1)
-                    for entry_id, fields in claimed
-                    if fields is not None
-                ]
+                taken += await self._claim_uncounted(stream, consumer, {entry_id: wanted[entry_id] for entry_id in ids})
             if len(page) < _PENDING_PAGE:
                 break
             start = f"({page[-1]['message_id'].decode()}"
         return taken
+
+    async def _claim_uncounted(self, stream: str, consumer: str, deliveries: Mapping[bytes, int]) -> list[Entry]:
+        """Take entries with their counts as they are: most were only read ahead, and have done no harm to anybody."""
+        taken: list[Entry] = []
+        for count in sorted(set(deliveries.values())):
+            ids: list[Any] = [entry_id for entry_id, delivered in deliveries.items() if delivered == count]
+            # Min-idle 0 is safe, as the owner's life has ended.
+            claimed: Any = await self._redis.xclaim(stream, self._group, consumer, 0, ids, retrycount=count)
+            taken += [
+                Entry(stream=stream, entry_id=entry_id.decode(), fields=fields, deliveries=count, is_abandoned=True)
+                for entry_id, fields in claimed
+                if fields is not None
+            ]
+        return taken
+
+    async def count(self, consumer: str, entries: Sequence[Entry]) -> list[Entry]:
+        """Count the delivery of abandoned entries whose work is about to begin, and return all as they are then.
+
+        Raises:
+            UnavailableError: when Redis is away; to count again is harmless.
+        """
+        counted = [
+            replace(entry, deliveries=entry.deliveries + 1, is_abandoned=False) if entry.is_abandoned else entry
+            for entry in entries
+        ]
+        groups: dict[tuple[str, int], list[Any]] = {}
+        for before, entry in zip(entries, counted, strict=True):
+            if before.is_abandoned:
+                groups.setdefault((entry.stream, entry.deliveries), []).append(entry.entry_id)
+        try:
+            for (stream, deliveries), ids in groups.items():
+                await self._redis.xclaim(stream, self._group, consumer, 0, ids, retrycount=deliveries, justid=True)
+        except (RedisError, OSError) as error:
+            raise UnavailableError(f"Redis: {type(error).__name__}") from error
+        return counted
 
     async def redeliver(self, consumer: str, entry: Entry) -> Entry | None:
         """Count one more delivery against an entry; None when it is gone from the stream.

@@ -154,9 +154,9 @@ class Dispatcher(mode.Service):
             log.warning("worker.adopted", worker=dead.name, epoch=dead.id, rows=rows)
             await remove_marks(self._redis, flight_key(dead.name, dead.id))
 
-    def _is_idempotent(self, provider: str) -> bool:
-        """A provider that is no longer configured offers nothing."""
-        return self._providers.is_known(provider) and self._providers.is_idempotent(provider)
+    def _is_idempotent(self, provider: str) -> bool | None:
+        """Of a provider that is no longer configured nothing is known."""
+        return self._providers.is_idempotent(provider) if self._providers.is_known(provider) else None
 
     @mode.Service.task
     async def _measure(self) -> None:

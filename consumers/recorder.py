@@ -98,7 +98,8 @@ class Recorder(mode.Service):
                     group.append(await asyncio.wait_for(self._waiting.get(), left))
                 except TimeoutError:
                     break
-            await self._commit(group)
+            for part in _once_each(group):
+                await self._commit(part)
             self._unrecorded -= len(group)
             self._recorded.set()
 
@@ -155,3 +156,8 @@ class Recorder(mode.Service):
         )
         mail_from = alternative.sender.mail_from if alternative else None
         return change_after(attempted, next_, f"{self._identity.worker.name}:{mail.owner}", mail_from)
+
+
+def _once_each(group: list[Attempted]) -> list[list[Attempted]]:
+    """Keep an old epoch's attempt and a new one's at the same mail apart: UPDATE … FROM takes one of two changes to a row."""
+    return [group] if len({one.mail.id for one in group}) == len(group) else [[one] for one in group]

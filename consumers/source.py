@@ -164,6 +164,14 @@ class Source(mode.Service):
 
     async def run(self, batch: Sequence[Entry]) -> None:
         """Process a batch; where that fails for no reason of the outside, entry by entry."""
+        if any(entry.is_abandoned for entry in batch):
+            if batch[0].deliveries >= MAX_DELIVERIES:
+                await self._count_against(batch[0])
+                return
+            counted = await self._counted(batch)
+            if counted is None:
+                return
+            batch = counted
         if await self._tried(batch):
             return
         if len(batch) > 1:
@@ -174,10 +182,22 @@ class Source(mode.Service):
         else:
             await self._count_against(batch[0])
 
+    async def _counted(self, batch: Sequence[Entry]) -> Sequence[Entry] | None:
+        """Count the delivery of what others left before its work begins, so that what ends processes is found out.
+
+        What was only read ahead when a process ended is not suspected. None when we are stopping.
+        """
+        while not self.should_stop:
+            try:
+                if await self._is_storage_up():
+                    return await self._bus.count(self._identity.worker.name, batch)
+            except UnavailableError as error:
+                log.warning("source.line_waits", error=str(error), entries=len(batch))
+            await asyncio.sleep(_AWAY_SECONDS)
+        return None
+
     async def _tried(self, batch: Sequence[Entry]) -> bool:
         """Process entries and release them; False when they failed of themselves. While something is away, wait."""
-        if len(batch) == 1 and batch[0].deliveries > MAX_DELIVERIES:
-            return False
         while True:
             try:
                 await self._line.process(batch)

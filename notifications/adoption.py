@@ -39,9 +39,13 @@ def adopt(
     marks: frozenset[tuple[UUID, int]] | None,
     *,
     now: datetime,
-    is_idempotent: Callable[[str], bool],
+    is_idempotent: Callable[[str], bool | None],
 ) -> list[Adopted]:
-    """Decide for each row; `marks` None means that they are lost, so that every opened attempt may have begun."""
+    """Decide for each row; `marks` None means that they are lost, so that every opened attempt may have begun.
+
+    `is_idempotent` None means that the provider is no longer configured: whether it made marks is unknown, so an opened
+    attempt may have begun as well.
+    """
     return [_adopt(row, marks, now=now, is_idempotent=is_idempotent) for row in rows]
 
 
@@ -50,15 +54,15 @@ def _adopt(
     marks: frozenset[tuple[UUID, int]] | None,
     *,
     now: datetime,
-    is_idempotent: Callable[[str], bool],
+    is_idempotent: Callable[[str], bool | None],
 ) -> Adopted:
-    if row.provider is None or not row.was_opened:
+    # `reason` is cleared when an attempt opens: a row that still has one was taken, not opened, since.
+    if row.provider is None or not row.was_opened or row.reason is not None:
         return Adopted(id=row.id, due_at=now, reason=row.reason or Reason.HANDED_BACK, is_pinned=row.is_pinned)
-    if is_idempotent(row.provider):
+    can_repeat = is_idempotent(row.provider)
+    if can_repeat:
         # A repeat under the same key is not a second mail; until it is answered, no other provider may have it.
         return Adopted(id=row.id, due_at=now, reason=Reason.HANDED_BACK, is_pinned=True)
-    # `reason` is cleared when an attempt opens: a row that still has one was taken, not opened, since.
-    began = row.reason is None and (marks is None or (row.id, row.fence.attempt) in marks)
-    if began:
+    if can_repeat is None or marks is None or (row.id, row.fence.attempt) in marks:
         return Adopted(id=row.id, due_at=now, reason=Reason.IN_DOUBT, is_pinned=True)
-    return Adopted(id=row.id, due_at=now, reason=row.reason or Reason.HANDED_BACK, is_pinned=row.is_pinned)
+    return Adopted(id=row.id, due_at=now, reason=Reason.HANDED_BACK, is_pinned=row.is_pinned)

@@ -87,7 +87,7 @@ def draft(
     """Run the gates over one notification."""
     subtype = tenant.subtypes[planned.request.subtype]
     email = planned.email or facts.email
-    stale_at = expires_at(event.event, event.entry, subtype.expires_after)
+    stale_at = expires_at(event.event, event.entry, subtype.expires_after, now)
     verdict = judge(
         GateInput(
             service_enabled=service_enabled,

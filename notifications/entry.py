@@ -11,12 +11,16 @@ from notifications.status import Reason
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """What XREADGROUP delivered. `entry_id` is `<milliseconds>-<sequence>`; `deliveries` counts from 1."""
+    """What XREADGROUP delivered. `entry_id` is `<milliseconds>-<sequence>`; `deliveries` counts from 1.
+
+    `is_abandoned` marks one that was left by a process that ended: the delivery to us is counted when its work begins.
+    """
 
     stream: str
     entry_id: str
     fields: Mapping[bytes, bytes]
     deliveries: int = 1
+    is_abandoned: bool = False
 
     @property
     def milliseconds(self) -> int:

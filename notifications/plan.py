@@ -152,11 +152,11 @@ def unprocessable(entry: Entry, reason: Reason, detail: str, *, max_bytes: int) 
     )
 
 
-def expires_at(event: CloudEvent[Any], entry: Entry, expires_after: timedelta | None) -> datetime | None:
+def expires_at(event: CloudEvent[Any], entry: Entry, expires_after: timedelta | None, now: datetime) -> datetime | None:
     """Return the moment after which the mail is stale: the event's own `expirytime`, or the subtype's age limit."""
     if event.expirytime is not None:
         return event.expirytime
     if expires_after is None:
         return None
-    began = event.time or datetime.fromtimestamp(entry.milliseconds / 1000, tz=UTC)
+    began = event.time or datetime.fromtimestamp(_milliseconds(entry, now) / 1000, tz=UTC)
     return began + expires_after

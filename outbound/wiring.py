@@ -88,7 +88,10 @@ def build_providers(settings: Settings) -> ProviderManager:
     config = provider_config(settings)
     names = [name for name in (settings.email_provider, settings.email_fallback_provider) if name is not None]
     return ProviderManager(
-        {name: load(name)(config) for name in names}, settings.email_provider, settings.email_fallback_provider
+        {name: load(name)(config) for name in names},
+        settings.email_provider,
+        settings.email_fallback_provider,
+        attempt_timeout=settings.attempt_timeout,
     )
 
 

@@ -16,6 +16,11 @@ from storage.seed import seed
 _ONE_MIGRATION_AT_A_TIME = 0x6F7574626F756E64
 _LOCK_TIMEOUT = "10s"
 
+# Not to_regclass: it is refused to a login that has not yet taken a role with rights on the schema.
+_IS_KNOWN = """
+select exists (select from pg_class c join pg_namespace n on n.oid = c.relnamespace
+  where n.nspname = 'outbound' and c.relname = 'alembic_version')"""
+
 
 async def upgrade(dsn: str) -> None:
     """Create the roles, run the missing revisions and seed the system rows; safe to repeat and to run twice at once.
@@ -45,8 +50,7 @@ async def pending(dsn: str) -> bool:
     engine = create_async_engine(sqlalchemy_url(dsn), poolclass=NullPool)
     try:
         async with engine.connect() as connection:
-            known = await connection.scalar(text("select to_regclass('outbound.alembic_version')::text"))
-            if known is None:
+            if not await connection.scalar(text(_IS_KNOWN)):
                 return True
             await connection.execute(text(f"set role {Role.OWNER}"))
             return bool(

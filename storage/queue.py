@@ -64,17 +64,21 @@ class SendQueue:
             if await connection.fetchrow(_ME, owner) is None:
                 raise FencedError("this worker's epoch was adopted by another")
             for lane in (URGENT, NORMAL):
-                left = room - len(taken)
-                if left > 0:
-                    taken += await self._take_lane(connection, lane, owner, left, now)
+                taken += await self._take_lane(connection, lane, owner, room - len(taken), now)
         return taken
 
     async def _take_lane(self, connection: Connection, lane: int, owner: int, room: int, now: datetime) -> list[Taken]:
-        tenants = await self._next_tenants(connection, lane, room, now)
-        if not tenants:
-            return []
-        share = -(-room // len(tenants))
-        rows = await connection.fetch(_TAKE, tenants, lane, now, FORMAT, share, owner)
+        """Share the room out, and what some tenants leave of their share again, until it or the lane is used up."""
+        rows: list[Any] = []
+        while len(rows) < room:
+            tenants = await self._next_tenants(connection, lane, room - len(rows), now)
+            if not tenants:
+                break
+            share = (room - len(rows)) // len(tenants)
+            more = await connection.fetch(_TAKE, tenants, lane, now, FORMAT, share, owner)
+            if not more:
+                break
+            rows += more
         return [_taken(row, owner) for row in sorted(rows, key=lambda row: (row["due_at"], row["notification_id"]))]
 
     async def _next_tenants(self, connection: Connection, lane: int, room: int, now: datetime) -> list[UUID]:

@@ -109,6 +109,7 @@ class PostgresTransitions:
             if late:
                 await connection.execute(_PROVEN, [change.id for change in late])
             await _write_contents(connection, [change for change in ordered if change.id in held])
+            await _forget_contents(connection, [c for c in ordered if c.id in held or c in late])
             await _suppress(connection, ordered)
             await self._publish(connection, ordered, versions, now)
         return frozenset(held)
@@ -200,6 +201,10 @@ async def _write_contents(connection: Connection, changes: Sequence[Transition])
     ]
     if rows:
         await connection.execute(_CONTENTS, *columns(rows, 5))
+
+
+async def _forget_contents(connection: Connection, changes: Sequence[Transition]) -> None:
+    """Delete what is secret and done with; whoever still holds a row of it looks at the status before the content."""
     forgotten = [change.id for change in changes if change.forgets_content]
     if forgotten:
         await connection.execute(_FORGET, forgotten)

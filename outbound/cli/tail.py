@@ -87,6 +87,8 @@ async def _newest_id(redis: Redis, stream: str) -> bytes:
     """Return the id to read after, resolved once: `$` would skip what arrives between two reads."""
     try:
         newest: Any = await redis.xrevrange(stream, count=1)
+    except ResponseError as error:
+        fail(f"Redis: {plain(error)}")
     except (RedisError, OSError) as error:
         raise UnavailableError(f"Redis: {type(error).__name__}") from error
     return newest[0][0] if newest else _BEGINNING
@@ -98,8 +100,6 @@ async def _entries(redis: Redis, stream: str, after: bytes) -> AsyncIterator[tup
     while True:
         try:
             reply: Any = await redis.xread({stream: after}, count=_READ_COUNT, block=_BLOCK_MS)
-        except ResponseError as error:
-            fail(f"Redis: {plain(error)}")
         except (RedisError, OSError) as error:
             if not is_away:
                 say(f"Redis: {type(error).__name__}; waiting for it")

@@ -8,6 +8,7 @@ import os
 import shlex
 import signal
 import time
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,9 +23,9 @@ from notifications.ports import UnavailableError
 from outbound.cli.answer import FAILED, OK, put_json
 from outbound.dev.demo import demo_events, example_event, publish
 from outbound.dev.demo_tenants import create_tenants
-from outbound.dev.stack import Stack, open_stack
+from outbound.dev.stack import Stack, open_stack, reserved
 from outbound.dev.view import open_view
-from outbound.dev.watch import EventState, Watch, database_time, summary
+from outbound.dev.watch import NOTIFICATIONS, EventState, Watch, database_time, summary
 from outbound.settings import Settings, load
 from storage.roles import Role
 from storage.session import open_database
@@ -65,15 +66,16 @@ async def run(options: Options) -> int:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     settings = load()
     console = Console(stderr=options.is_json, highlight=False)
-    _say(console, f"Starting in {options.folder} …")
-    async with open_stack(options.folder, os.environ) as stack:
-        mails = _count_mails(options.folder)
-        end = await _demonstrate(options, settings, stack, console, stop)
-        for line in end.problem:
-            _say(console, line)
-        _say(console, "Stopping …")
+    with reserved(options.folder) as home:
+        mails = _count_mails(home)
+        _say(console, f"Starting in {options.folder} …")
+        async with open_stack(home, os.environ) as stack:
+            end = await _demonstrate(options, settings, stack, console, stop)
+            for line in end.problem:
+                _say(console, line)
+            _say(console, "Stopping …")
+        arrived = _count_mails(home) - mails if stack.inbox else None
     if options.is_json:
-        arrived = _count_mails(options.folder) - mails if stack.inbox else None
         put_json(summary(end.states, arrived))
     elif options.is_once and end.states:
         _say(console, _totals(end.states))
@@ -96,7 +98,7 @@ async def _demonstrate(
             published = await publish(stack.redis_url, settings.streams, demo_events(now))
         except (RedisError, OSError) as error:
             return _End(status=FAILED, problem=[f"Redis cannot be reached: {type(error).__name__}"])
-        for line in introduction(stack, example, settings.streams[-1]):
+        for line in introduction(stack, options.folder, settings.streams[-1]):
             _say(console, line)
         return await _follow(options, stack, Watch(database, since, published), console, stop)
 
@@ -143,15 +145,15 @@ def _stopped(options: Options, states: Sequence[EventState]) -> _End:
     return _End(status=FAILED if options.is_once else OK, states=states)
 
 
-def introduction(stack: Stack, example: Path, stream: str) -> list[str]:
+def introduction(stack: Stack, folder: Path, stream: str) -> list[str]:
     """Return what somebody needs to look around, and to publish more from a second terminal."""
     inbox = f"Inbox      {stack.inbox.web_url}" if stack.inbox else "Inbox      none: mail goes to EMAIL_HOST"
-    file, env = shlex.quote(str(example)), shlex.quote(str(stack.env_file))
-    plain = f'redis.from_url(os.environ["REDIS_URL"]).xadd("{stream}", {{"data": open("{example}").read()}})'
+    file, env = shlex.quote(str(folder / "event.json")), shlex.quote(str(folder / "env"))
+    plain = f'redis.from_url(os.environ["REDIS_URL"]).xadd("{stream}", {{"data": open("{folder}/event.json").read()}})'
     return [
         inbox,
         f"Health     {stack.health_url}/readyz  {stack.health_url}/metrics",
-        f"Worker log {stack.worker_log}",
+        f"Worker log {folder / 'worker.log'}",
         "",
         "In a second terminal, in this folder:",
         f"  . {env if '/' in env else './' + env}",
@@ -167,7 +169,8 @@ def introduction(stack: Stack, example: Path, stream: str) -> list[str]:
 def _totals(states: Sequence[EventState]) -> str:
     """Return one line that counts what the JSON counts."""
     totals = summary(states, None)["totals"]
-    counts = {**totals["statuses"], **{name: n for name, n in totals["outcomes"].items() if name != "notifications"}}
+    counts = Counter(totals["statuses"]) + Counter(totals["outcomes"])
+    del counts[NOTIFICATIONS]
     named = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
     return f"{totals['events']} events, {totals['notifications']} notifications: {named}"
 

@@ -8,8 +8,8 @@ import shlex
 import signal
 import subprocess
 import sysconfig
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import ExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.util import find_spec
@@ -38,7 +38,6 @@ class Stack:
     inbox: Inbox | None
     """None where EMAIL_HOST names a server of somebody else's."""
     health_url: str
-    env_file: Path
     worker_log: Path
     worker: subprocess.Popen[bytes] = field(repr=False)
     log_began_at: int
@@ -54,17 +53,31 @@ class Stack:
             return log.read().decode(errors="replace").splitlines()[-_LAST_LINES:]
 
 
-@asynccontextmanager
-async def open_stack(folder: Path, given: Mapping[str, str]) -> AsyncGenerator[Stack]:
-    """Start what `given` (the environment) does not replace, migrate, and start the worker.
+@contextmanager
+def reserved(folder: Path) -> Generator[Path]:
+    """Make the folder where it is missing and keep others out of it; yield its full path.
 
     Raises:
-        AlreadyRunningError: when a stack runs on this folder.
+        AlreadyRunningError: when somebody else has it.
+        ServerError: when it cannot be made, or belongs to another user.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        home = folder.resolve(strict=True)
+    except OSError as error:
+        raise ServerError(f"{folder} cannot be used: {error.strerror}") from error
+    with locked("dev", home):
+        yield home
+
+
+@asynccontextmanager
+async def open_stack(home: Path, given: Mapping[str, str]) -> AsyncGenerator[Stack]:
+    """Start what `given` (the environment) does not replace, migrate, and start the worker; `home` is reserved.
+
+    Raises:
         ServerError: when a part does not start; what was started is stopped.
     """
-    home = _prepared(folder)
     with ExitStack() as parts:
-        parts.enter_context(locked("outbound", home))
         database_url, redis_url, inbox = await _start_servers(home, given, parts)
         environment = worker_environment(
             given,
@@ -76,10 +89,10 @@ async def open_stack(folder: Path, given: Mapping[str, str]) -> AsyncGenerator[S
             secrets_folder=home / "secrets",
         )
         await _migrate(database_url)
-        env_file = folder / "env"
+        env_file = home / "env"
         write_secret(env_file, exports(given, environment))
         parts.callback(env_file.unlink, missing_ok=True)
-        worker_log = folder / "worker.log"
+        worker_log = home / "worker.log"
         log_began_at = worker_log.stat().st_size if worker_log.exists() else 0
         worker = await _start_worker(home, environment, worker_log, parts)
         yield Stack(
@@ -87,7 +100,6 @@ async def open_stack(folder: Path, given: Mapping[str, str]) -> AsyncGenerator[S
             redis_url=redis_url,
             inbox=inbox,
             health_url=f"http://127.0.0.1:{environment['OUTBOUND_HEALTH_PORT']}",
-            env_file=env_file,
             worker_log=worker_log,
             worker=worker,
             log_began_at=log_began_at,
@@ -144,15 +156,6 @@ def exports(given: Mapping[str, str], environment: Mapping[str, str]) -> str:
     }
     lines = [f"export {name}={shlex.quote(value)}" for name, value in sorted(ours.items())]
     return "\n".join([*lines, f'export PATH={shlex.quote(sysconfig.get_path("scripts"))}:"$PATH"'])
-
-
-def _prepared(folder: Path) -> Path:
-    """Make the folder where it is missing, and return its full path."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ServerError(f"{folder} cannot be used: {error.strerror}") from error
-    return folder.resolve()
 
 
 async def _start_servers(folder: Path, given: Mapping[str, str], parts: ExitStack) -> tuple[str, str, Inbox | None]:

@@ -85,7 +85,7 @@ class _Lines:
 
 
 def rows(states: Sequence[EventState]) -> list[Row]:
-    """Return a row for each notification, and one for each event without; ids are others' words, and are shown plain."""
+    """Return a row for each notification, and one for each event without; others' words are shown plain."""
     found: list[Row] = []
     for state in states:
         entry = f"{state.stream}/{state.entry_id}"

@@ -15,6 +15,7 @@ from storage.roles import Role
 from storage.session import Connection, Database
 
 PENDING = "pending"
+NOTIFICATIONS = "notifications"
 DEAD_LETTERED = "dead_lettered"
 DUPLICATE = "duplicate"
 SKIPPED = "skipped"

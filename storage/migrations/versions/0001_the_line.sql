@@ -329,6 +329,7 @@ declare
   made integer := 0;
   item record;
 begin
+  perform pg_advisory_xact_lock(hashtext('ensure_partitions'));
   for item in
     select 'event_bodies' as parent, 'event_bodies_d' || to_char(d, 'YYYYMMDD') as child,
            quote_literal(to_char(d, 'YYYY-MM-DD') || ' 00:00:00+00') as low,
@@ -346,9 +347,14 @@ begin
            (values ('notification_logs', ' with (fillfactor = 85)'), ('delivery_attempts', '')) t (parent, options)
   loop
     if to_regclass('outbound.' || item.child) is null then
-      execute format('create table %I partition of %I for values from (%s) to (%s)%s',
-                     item.child, item.parent, item.low, item.high, item.options);
-      made := made + 1;
+      begin
+        execute format('create table %I partition of %I for values from (%s) to (%s)%s',
+                       item.child, item.parent, item.low, item.high, item.options);
+        made := made + 1;
+      exception when check_violation then
+        -- The default partition has rows of this period already: it keeps all of them, and the other periods go on.
+        raise notice 'no partition %: the default partition has rows of its period', item.child;
+      end;
     end if;
   end loop;
   return made;
