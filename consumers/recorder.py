@@ -159,5 +159,5 @@ class Recorder(mode.Service):
 
 
 def _once_each(group: list[Attempted]) -> list[list[Attempted]]:
-    """Keep an old epoch's attempt and a new one's at the same mail apart: UPDATE … FROM takes one of two changes to a row."""
+    """Keep attempts of an old and a new epoch at one mail apart: UPDATE … FROM takes one of two changes to a row."""
     return [group] if len({one.mail.id for one in group}) == len(group) else [[one] for one in group]

@@ -95,9 +95,9 @@ async def _newest_id(redis: Redis, stream: str) -> bytes:
 
 
 async def _entries(redis: Redis, stream: str, after: bytes) -> AsyncIterator[tuple[bytes, Mapping[bytes, bytes]]]:
-    """Yield entries for ever; while Redis is away it waits, and goes on where it was."""
+    """Yield entries until Ctrl-C; while Redis is away it waits, and goes on where it was."""
     is_away = False
-    while True:
+    while not _is_cancelled():
         try:
             reply: Any = await redis.xread({stream: after}, count=_READ_COUNT, block=_BLOCK_MS)
         except (RedisError, OSError) as error:
@@ -111,6 +111,16 @@ async def _entries(redis: Redis, stream: str, after: bytes) -> AsyncIterator[tup
             for entry_id, fields in entries:
                 after = entry_id
                 yield entry_id, fields
+
+
+def _is_cancelled() -> bool:
+    """Tell whether Ctrl-C was pressed, also where nobody told us.
+
+    Until Python 3.12 `asyncio.wait_for`, through which the client sends, can swallow a cancellation
+    (https://github.com/python/cpython/issues/86296).
+    """
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _event(fields: Mapping[bytes, bytes]) -> dict[str, Any] | None:
