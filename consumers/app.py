@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -31,6 +32,18 @@ class _App(faust.App):
         thread = getattr(self.consumer, "_thread", None)
         if thread is not None:
             thread.thread_loop.close()
+
+
+class _Worker(mode.Worker):
+    """Says when it has stopped: a signal stops it in a task of its own, and a second `stop` returns at once."""
+
+    def __init__(self, *services: Any, **options: Any) -> None:
+        super().__init__(*services, **options)
+        self.ended = asyncio.Event()
+
+    async def on_shutdown(self) -> None:
+        await super().on_shutdown()
+        self.ended.set()
 
 
 class BatchChannel:
@@ -77,8 +90,9 @@ async def run_until_stopped(app: faust.App, loop: Any) -> None:
     Raises:
         BaseException: what crashed a loop, if that is why it ended.
     """
-    worker = mode.Worker(app, daemon=True, override_logging=False, redirect_stdouts=False, quiet=True, loop=loop)
+    worker = _Worker(app, daemon=True, override_logging=False, redirect_stdouts=False, quiet=True, loop=loop)
     await worker.start()
     await worker.stop()
+    await worker.ended.wait()
     if worker.crash_reason is not None:
         raise worker.crash_reason

@@ -64,19 +64,19 @@ class Reopening:
         tenant = tenants[row.origin.event.tenant_id]
         subtype = tenant.subtypes[row.origin.subtype]
         if RANK[row.status] > 0:
-            return Reopened(change=_change(row, row.status, None, forgets=subtype.is_secret))
+            return Reopened(change=_ended(row, subtype, row.status, None))
         if row.content is None:
-            return Reopened(change=_change(row, Status.FAILED, Reason.EXHAUSTED))
+            return Reopened(change=_failed(row, subtype, Reason.EXHAUSTED))
         if row.taken.reason is Reason.IN_DOUBT:
             return Reopened(change=self._in_doubt(row, row.content, tenant, now))
         refused = self._refused(row, row.content, tenant, subtype, recipient, now)
         if refused is not None:
-            status = Status.FAILED if row.taken.is_pinned or refused is Reason.EXPIRED else Status.SKIPPED
-            reason = Reason.UNCONFIRMED if row.taken.is_pinned else refused
-            return Reopened(change=_change(row, status, reason, forgets=subtype.is_secret))
+            if row.taken.is_pinned or refused is Reason.EXPIRED:
+                return Reopened(change=_failed(row, subtype, refused))
+            return Reopened(change=_ended(row, subtype, Status.SKIPPED, refused))
         choice = self._choose(row, tenant)
         if choice is None:
-            return Reopened(change=self._without_sender(row, now))
+            return Reopened(change=self._without_sender(row, subtype, now))
         if choice.paused_until is not None:
             return Reopened(change=_parked(row, Reason.THROTTLED, choice.paused_until))
         return await self._open(row, row.content, tenant, choice, now)
@@ -113,10 +113,10 @@ class Reopening:
         # A provider that is no longer configured may still have accepted what is pinned to it: that waits for it.
         return None if row.taken.is_pinned else self.senders.choose(tenant)
 
-    def _without_sender(self, row: Waiting, now: datetime) -> Transition:
+    def _without_sender(self, row: Waiting, subtype: SubtypeSettings, now: datetime) -> Transition:
         age = now - datetime.fromtimestamp(milliseconds(row.taken.id) / 1000, tz=UTC)
         if age > self.retry.max_age:
-            return _change(row, Status.FAILED, Reason.EXHAUSTED)
+            return _failed(row, subtype, Reason.EXHAUSTED)
         return _parked(row, Reason.SENDER, now + self.sender_retry)
 
     def _in_doubt(
@@ -153,7 +153,7 @@ class Reopening:
     ) -> Reopened:
         rendered = content if isinstance(content, RenderedContent) else await self._render(row, content)
         if rendered is None:
-            return Reopened(change=_change(row, Status.FAILED, Reason.RENDERING))
+            return Reopened(change=_failed(row, tenant.subtypes[row.origin.subtype], Reason.RENDERING))
         keeps_sender = row.taken.provider == choice.provider and row.taken.mail_from is not None
         mail_from = row.taken.mail_from if keeps_sender and row.taken.mail_from else choice.sender.mail_from
         mail = _mail(row, rendered, tenant, provider=choice.provider, mail_from=mail_from, now=now)
@@ -215,7 +215,12 @@ def _mail(
     )
 
 
-def _change(row: Waiting, status: Status, reason: Reason | None, *, forgets: bool = False) -> Transition:
+def _failed(row: Waiting, subtype: SubtypeSettings, reason: Reason) -> Transition:
+    """Of a pinned mail nobody knows: an earlier attempt may have been accepted."""
+    return _ended(row, subtype, Status.FAILED, Reason.UNCONFIRMED if row.taken.is_pinned else reason)
+
+
+def _ended(row: Waiting, subtype: SubtypeSettings, status: Status, reason: Reason | None) -> Transition:
     return Transition(
         id=row.taken.id,
         origin=row.origin,
@@ -223,7 +228,7 @@ def _change(row: Waiting, status: Status, reason: Reason | None, *, forgets: boo
         status=status,
         reason=reason,
         queue=Leaves(),
-        forgets_content=forgets,
+        forgets_content=subtype.is_secret,
     )
 
 

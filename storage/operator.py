@@ -35,7 +35,8 @@ _NOT_SET_UP = (
 """What a server says whose login, database, roles or tables are not (yet) ours."""
 
 # The key begins with the tenant and the source. A question that names neither visits each pair once, through the index:
-# it costs as many look-ups as there are pairs, not as many as there are events.
+# it costs as many look-ups as there are pairs, not as many as there are events. `offset 0` keeps the planner from a join
+# that reads the table.
 _EVENTS = """
 with recursive origins as (
   (select tenant_id, source from consumed_events order by tenant_id, source limit 1)
@@ -45,7 +46,8 @@ with recursive origins as (
     order by c.tenant_id, c.source limit 1) n)
 select c.tenant_id, t.slug as tenant_slug, c.source, c.event_id, c.type, c.stream, c.entry_id, c.received_at, c.outcome,
   c.repeats, c.traceparent
-from origins o join consumed_events c on (c.tenant_id, c.source, c.event_id) = (o.tenant_id, o.source, $1)
+from origins o cross join lateral (
+  select * from consumed_events e where (e.tenant_id, e.source, e.event_id) = (o.tenant_id, o.source, $1) offset 0) c
 left join tenants t on t.id = c.tenant_id
 order by c.received_at"""
 

@@ -79,7 +79,7 @@ class Database:
     @asynccontextmanager
     async def _transaction(self, role: Role, begin: str) -> AsyncGenerator[tuple[Connection, str], None]:
         try:
-            async with self.pools[role].acquire() as connection:
+            async with self._connection(role) as connection:
                 # BEGIN and SET share a round trip; every value in the text is a UUID or an integer of ours.
                 answer = await connection.execute(begin)
                 try:
@@ -90,6 +90,18 @@ class Database:
                     raise
         except _AWAY as error:
             raise UnavailableError(f"Postgres: {type(error).__name__}") from error
+
+    @asynccontextmanager
+    async def _connection(self, role: Role) -> AsyncGenerator[Connection, None]:
+        try:
+            connection = await self.pools[role].acquire()
+        except asyncpg.PostgresError as error:
+            # Whatever a server says to somebody who connects (no such database, wrong password) may be mended there.
+            raise UnavailableError(f"Postgres: {type(error).__name__}") from error
+        try:
+            yield connection
+        finally:
+            await self.pools[role].release(connection)
 
     async def is_up(self) -> bool:
         """Tell whether a trivial transaction works."""

@@ -60,7 +60,11 @@ def put_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         table.add_row(*(Text(plain(cell)) for cell in row))
     # In a file or a pipe a row stays on one line.
     width = None if sys.stdout.isatty() else _UNWRAPPED_COLUMNS
-    Console(width=width, highlight=False).print(table)
+    console = Console(width=width, highlight=False)
+    with console.capture() as drawn:
+        console.print(table)
+    for line in drawn.get().strip("\n").splitlines():
+        put_line(line.rstrip())
 
 
 def say(text: str) -> None:

@@ -36,7 +36,9 @@ from storage.session import Connection
 
 _AT_ONCE = 100
 
-dead_letters = typer.Typer(no_args_is_help=True, help="Look at, send again or drop what could not be an event.")
+dead_letters = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Look at, send again or drop what could not be an event."
+)
 
 Stream = Annotated[str, typer.Argument(help="The stream it came in.")]
 EntryId = Annotated[str, typer.Argument(help="Its entry there, such as 1795494222384-0.")]

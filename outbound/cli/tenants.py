@@ -19,7 +19,7 @@ from storage.tenant_admin import AddedTenant, SlugTakenError, TenantRow, list_te
 
 _MAX_NAME_CHARS = 200
 
-tenants = typer.Typer(no_args_is_help=True, help="Add and list tenants.")
+tenants = typer.Typer(no_args_is_help=True, add_completion=False, help="Add and list tenants.")
 
 
 @tenants.command("add")

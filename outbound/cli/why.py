@@ -174,7 +174,7 @@ def _verdict(gates: Mapping[str, Any]) -> str:
 def _where(place: QueuePlace) -> str:
     why_there = f" for {plain(place.reason)}" if place.reason is not None else ""
     if place.owner is None:
-        return f"waits{why_there} until {plain(place.due_at)}, {place.attempt} attempts so far"
+        return f"waits{why_there} until {plain(place.due_at)}, attempts so far: {place.attempt}"
     holder = f"worker {plain(place.owner_name)} ({place.owner})"
     if place.opened_at is None:
         return f"held by {holder}{why_there}"

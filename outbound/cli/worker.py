@@ -10,11 +10,14 @@ from redis.exceptions import RedisError
 
 from consumers.app import run_until_stopped
 from consumers.identity import NameInUseError
+from notifications.ports import UnavailableError
+from notifications.sender_address import InvalidSenderPolicyError
 from outbound.health import HealthServer
 from outbound.logs import configure
 from outbound.settings import Settings, load
 from outbound.telemetry import configure_tracing
 from outbound.wiring import WorkerApp, open_worker
+from providers.errors import InvalidConfigError, UnknownProviderError
 from storage.migrate import pending
 
 log = structlog.get_logger()
@@ -31,6 +34,12 @@ def worker() -> None:
         asyncio.run(_run(settings))
     except NameInUseError as error:
         log.error("worker.name_in_use", error=str(error))  # noqa: TRY400 - the sentence says it all
+        sys.exit(1)
+    except (InvalidConfigError, InvalidSenderPolicyError, UnknownProviderError, UnavailableError):
+        raise
+    except Exception:
+        # A raw traceback would quote what the exception was told: a row, a password.
+        log.exception("worker.crashed")
         sys.exit(1)
     finally:
         flush()

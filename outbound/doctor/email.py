@@ -55,7 +55,7 @@ def _secret(settings: Settings) -> Iterator[Check]:
             "put a longer one before it, and keep the old one behind it while its hashes are needed",
         )
     else:
-        yield good(name, f"{len(settings.secret_key)} of at least {_SECRET_CHARS} characters")
+        yield good(name, f"set, every key of at least {_SECRET_CHARS} characters")
 
 
 async def _provider(name: str, settings: Settings, policy: SenderPolicy | None) -> list[Check]:

@@ -225,7 +225,7 @@ def test_a_worker_that_dies_by_itself_is_reported_with_its_last_words(first: Fir
         ours = family(process.pid)
         lines = [line.split(None, 1) for line in listed.splitlines()]
         [worker] = [
-            int(pid) for pid, args in lines if int(pid) in ours and "guard.py" not in args and " worker" in args
+            int(pid) for pid, args in lines if int(pid) in ours and "guard.py" not in args and "outbound worker" in args
         ]
         lines_until(process, "duplicate")
         os.kill(worker, signal.SIGKILL)

@@ -25,7 +25,7 @@ NOW = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
 MILLISECONDS = int(NOW.timestamp() * 1000)
 TENANT = UUID("7d0c1f5e-8d2b-4c57-9a3e-0d2f3c1b9a10")
 OTHER_TENANT = UUID("8e1d1f5e-8d2b-4c57-9a3e-0d2f3c1b9a11")
-NOTIFICATION = UUID("0193a5f0-0000-8000-8000-00000000002a")
+NOTIFICATION = UUID(int=MILLISECONDS << 80 | 0x8 << 76 | 0b10 << 62 | 42)
 TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 SECRET = b"a-secret-key-for-tests"
 ADDRESS = "alice@example.com"
@@ -84,7 +84,7 @@ REQUEST = RequestContent(
     template_name="ticket-updated",
     template_locale="en",
     template_version="0" * 32,
-    data={"ticket": {"number": "42"}},
+    data={"ticket": {"number": "42"}, "tenant": {"name": "Acme", "slug": "acme"}},
 )
 
 

@@ -57,10 +57,7 @@ EXPECTED: dict[Outcome, list[tuple[type, Reason | None]]] = {
     Outcome.THROTTLED: [(Waits, Reason.THROTTLED)] * 8,
     Outcome.NOT_SENT: [RETRY, MOVES, RETRY, MOVES, RETRY, RETRY, RETRY, RETRY],
     Outcome.MISCONFIGURED: [RETRY, MOVES, RETRY, MOVES, RETRY, RETRY, RETRY, RETRY],
-    Outcome.UNKNOWN: [(Waits, Reason.UNCONFIRMED)] * 2
-    + [RETRY] * 2
-    + [(Waits, Reason.UNCONFIRMED)] * 2
-    + [RETRY] * 2,
+    Outcome.UNKNOWN: [(Waits, Reason.UNCONFIRMED)] * 2 + [RETRY] * 2 + [(Waits, Reason.UNCONFIRMED)] * 2 + [RETRY] * 2,
 }
 
 

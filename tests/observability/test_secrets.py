@@ -80,7 +80,7 @@ async def the_provider_refuses(line: Line, wire: SmtpWire, resend: ResendWire) -
     wire.once(Step.RCPT, Answer(f"550 5.1.1 {WORDS} unknown here"))
     await line.publish(planted(line, "T-2", address=f"{MARK}.other@{MARK}.example"))
     await line.settled(2)
-    wire.once(Step.DOT, Answer(f"451 4.3.0 {WORDS} not now"))
+    wire.once(Step.DOT, Answer(f"450 4.2.0 {WORDS} not now"))
     await line.publish(planted(line, "T-3"))
     await line.settled(3)
     wire.drop_all()
@@ -195,12 +195,9 @@ async def test_a_full_run_with_everything_that_can_go_wrong_tells_nobody(
     [
         {"DATABASE_URL": f"postgresql://outbound:{MARK}#password@127.0.0.1:1/outbound"},
         {"DATABASE_URL": f"postgresql://outbound:{MARK}@127.0.0.1:1/outbound"},
-        {"DATABASE_URL": f"postgresql://outbound@127.0.0.1:{MARK}/outbound"},
-        {"DATABASE_URL": f"mysql://outbound:{MARK}@127.0.0.1:1/outbound"},
         {"REDIS_URL": f"redis://:{MARK}#password@127.0.0.1:1/0"},
         {"REDIS_URL": f"redis://:{MARK}@127.0.0.1:1/0"},
         {"EMAIL_FROM": f"{MARK} at {MARK}"},
-        {"EMAIL_PORT": MARK},
     ],
     ids=lambda variables: "-".join(f"{name}={value}" for name, value in variables.items()),
 )
