@@ -174,6 +174,7 @@ def test_what_it_leaves_behind_is_closed_to_others_and_holds_no_account(first: F
     assert not (var / "env").exists()
     log = (var / "worker.log").read_text()
     assert '"event": "worker.stopped"' in log
+    assert "worker.not_deregistered" not in log, "it was cut off while it drained"
     assert "Traceback" not in log
     assert "customer.example" not in log + first.errors
 
