@@ -35,8 +35,8 @@ _NOT_SET_UP = (
 """What a server says whose login, database, roles or tables are not (yet) ours."""
 
 # The key begins with the tenant and the source. A question that names neither visits each pair once, through the index:
-# it costs as many look-ups as there are pairs, not as many as there are events. `offset 0` keeps the planner from a join
-# that reads the table.
+# it costs as many look-ups as there are pairs, not as many as there are events. `offset 0` keeps the planner from
+# reading the whole table instead.
 _EVENTS = """
 with recursive origins as (
   (select tenant_id, source from consumed_events order by tenant_id, source limit 1)

@@ -52,7 +52,7 @@ def _secret(settings: Settings) -> Iterator[Check]:
         yield warning(
             name,
             f"a key is shorter than {_SECRET_CHARS} characters",
-            "put a longer one before it, and keep the old one behind it while its hashes are needed",
+            "choose a longer one before the first mail; later, keep it: ids and hashes come from it",
         )
     else:
         yield good(name, f"set, every key of at least {_SECRET_CHARS} characters")

@@ -53,17 +53,20 @@ class KnownFacts:
         self._recipient = recipient
         self._template = template
         self.asked: list[RecipientKey] = []
+        self.pinned: list[tuple[UUID, str, str, str]] = []
 
     async def read(self, events: Sequence[EventKey], recipients: Sequence[RecipientKey]) -> BatchFacts:
+        assert not events
         self.asked += recipients
         return BatchFacts(
             tenants={self._tenant.id: self._tenant}, seen={}, recipients=[self._recipient for _ in recipients]
         )
 
     async def claim(self, claim: Claim) -> Mapping[EventKey, Seen]:
-        return {}
+        raise NotImplementedError
 
     async def template(self, tenant_id: UUID, name: str, locale: str, version: str) -> TemplateVersion:
+        self.pinned.append((tenant_id, name, locale, version))
         return self._template
 
 
@@ -147,6 +150,7 @@ async def test_what_waited_unrendered_is_rendered_stored_and_opened() -> None:
     assert reopened.mail.content.subject == "Now it goes"
     assert reopened.change.content == encode(reopened.mail.content)
     assert (reopened.mail.owner, reopened.mail.attempt, reopened.mail.tries) == (7, 3, 0)
+    assert setting.ledger.pinned == [(TENANT, "ticket-updated", "en", REQUEST.template_version)]
     [key] = setting.ledger.asked
     assert (key.email, key.subtype, key.category) == (ADDRESS, "ticket-updated", "tickets")
 
