@@ -13,8 +13,6 @@ import faust
 from opentelemetry import trace
 from prometheus_client import CollectorRegistry
 from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 
 from consumers.app import BatchChannel, assemble, make_app
 from consumers.bus import RedisBus
@@ -38,6 +36,7 @@ from notifications.report import Reports
 from notifications.sender_address import SenderPolicy
 from notifications.senders import Senders
 from notifications.tracing import LineTracer
+from outbound.redis_client import connect_redis
 from outbound.settings import Settings, provider_config
 from providers.manager import ProviderManager
 from providers.registry import load
@@ -51,7 +50,6 @@ from storage.settings_cache import SettingsCache
 from storage.transitions import PostgresTransitions
 from storage.workers import Workers
 
-_SOCKET_TIMEOUT_SECONDS = 5.0
 _READ_AHEAD_ENTRIES = 20_000
 _READ_AHEAD_BYTES = 64 * 1024 * 1024
 
@@ -70,13 +68,6 @@ class WorkerApp:
 def now() -> datetime:
     """Return the present moment, in UTC."""
     return datetime.now(UTC)
-
-
-def connect_redis(url: str, *, socket_timeout: float | None = _SOCKET_TIMEOUT_SECONDS) -> Redis:
-    """Return a client that never repeats a command by itself: a repeated XADD is a second event."""
-    return Redis.from_url(
-        url, socket_timeout=socket_timeout, socket_connect_timeout=_SOCKET_TIMEOUT_SECONDS, retry=Retry(NoBackoff(), 0)
-    )
 
 
 def build_providers(settings: Settings) -> ProviderManager:

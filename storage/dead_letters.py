@@ -63,7 +63,9 @@ def storable(fields: Mapping[bytes, bytes]) -> tuple[dict[str, Any], bool]:
         part = value[:left]
         is_truncated = is_truncated or len(part) < len(value)
         left -= len(name) + len(part)
-        kept[_readable_name(name)] = _readable(part)
+        readable = _readable_name(name)
+        is_truncated = is_truncated or readable.encode() != name
+        kept[readable] = _readable(part)
     return kept, is_truncated
 
 

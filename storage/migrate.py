@@ -10,7 +10,8 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from storage.roles import Role, ensure_roles
+from storage.provision import ensure_roles
+from storage.roles import Role
 from storage.seed import seed
 
 _ONE_MIGRATION_AT_A_TIME = 0x6F7574626F756E64

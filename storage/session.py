@@ -151,7 +151,7 @@ async def open_database(dsn: str, pool_sizes: dict[Role, int]) -> AsyncGenerator
                         "jit": "off",
                     },
                 )
-            except _AWAY as error:
+            except (*_AWAY, asyncpg.PostgresError) as error:
                 raise UnavailableError(f"Postgres: {type(error).__name__}: {error}") from error
             stack.push_async_callback(_close, pools[role])
         yield Database(pools=pools)

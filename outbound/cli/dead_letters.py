@@ -15,8 +15,8 @@ from redis.exceptions import RedisError
 from notifications.ports import UnavailableError
 from outbound.cli.actor import actor
 from outbound.cli.answer import fail, plain, progress, put_json, put_line, put_table, say
+from outbound.redis_client import connect_redis
 from outbound.settings import Settings, load
-from outbound.wiring import connect_redis
 from storage.dead_letter_admin import (
     Letter,
     LetterRefusedError,

@@ -15,9 +15,9 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from outbound.cli.answer import fail, plain, progress, put_json, put_line, say
+from outbound.redis_client import connect_redis
 from outbound.settings import Settings, load
 from outbound.submission import Problem, Submission, read
-from outbound.wiring import connect_redis
 
 _AT_ONCE = 500
 _PROBLEMS_SHOWN = 20

@@ -15,8 +15,8 @@ from redis.exceptions import RedisError, ResponseError
 
 from notifications.ports import UnavailableError
 from outbound.cli.answer import fail, plain, put_json, put_line, say
+from outbound.redis_client import connect_redis
 from outbound.settings import Settings, load
-from outbound.wiring import connect_redis
 
 _BLOCK_MS = 500
 _READ_COUNT = 500

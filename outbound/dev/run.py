@@ -23,6 +23,7 @@ from notifications.ports import UnavailableError
 from outbound.cli.answer import FAILED, OK, put_json
 from outbound.dev.demo import demo_events, example_event, publish
 from outbound.dev.demo_tenants import create_tenants
+from outbound.dev.process import ServerError
 from outbound.dev.stack import Stack, open_stack, reserved
 from outbound.dev.view import open_view
 from outbound.dev.watch import NOTIFICATIONS, EventState, Watch, database_time, summary
@@ -66,6 +67,23 @@ async def run(options: Options) -> int:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     settings = load()
     console = Console(stderr=options.is_json, highlight=False)
+    try:
+        end, mails = await _up_and_down(options, settings, console, stop)
+    except ServerError:
+        if not stop.is_set():
+            raise
+        end, mails = _stopped(options, ()), 0  # the same Ctrl-C reached a part that was just starting
+    if options.is_json:
+        put_json(summary(end.states, mails))
+    elif options.is_once and end.states:
+        _say(console, _totals(end.states))
+    return end.status
+
+
+async def _up_and_down(
+    options: Options, settings: Settings, console: Console, stop: asyncio.Event
+) -> tuple[_End, int | None]:
+    """Run everything until its end; return that, and how many mails came into the inbox meanwhile, if it is ours."""
     with reserved(options.folder) as home:
         mails = _count_mails(home)
         _say(console, f"Starting in {options.folder} …")
@@ -74,12 +92,7 @@ async def run(options: Options) -> int:
             for line in end.problem:
                 _say(console, line)
             _say(console, "Stopping …")
-        arrived = _count_mails(home) - mails if stack.inbox else None
-    if options.is_json:
-        put_json(summary(end.states, arrived))
-    elif options.is_once and end.states:
-        _say(console, _totals(end.states))
-    return end.status
+        return end, _count_mails(home) - mails if stack.inbox else None
 
 
 async def _demonstrate(

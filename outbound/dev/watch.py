@@ -117,7 +117,11 @@ async def database_time(database: Database) -> datetime:
 
 
 def summary(states: Sequence[EventState], mails: int | None) -> dict[str, Any]:
-    """Return everything as one JSON object. Totals count each notification's every reason once; `inbox` may be null."""
+    """Return everything as one JSON object.
+
+    Totals count each notification's every reason once. `inbox` is the number of mails that came in since the start,
+    those that had been waiting from a former one included; null where the inbox is not ours.
+    """
     notifications = [notification for state in states for notification in state.notifications]
     reasons = Counter(state.reason for state in states if state.reason)
     for notification in notifications:

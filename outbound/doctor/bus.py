@@ -9,8 +9,8 @@ from typing import Any
 from redis.exceptions import RedisError, ResponseError
 
 from outbound.doctor.check import Check, failure, good, warning
+from outbound.redis_client import connect_redis
 from outbound.settings import Settings
-from outbound.wiring import connect_redis
 
 _OLDEST = (6, 2)
 
