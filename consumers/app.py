@@ -91,8 +91,11 @@ async def run_until_stopped(app: faust.App, loop: Any) -> None:
         BaseException: what crashed a loop, if that is why it ended.
     """
     worker = _Worker(app, daemon=True, override_logging=False, redirect_stdouts=False, quiet=True, loop=loop)
-    await worker.start()
-    await worker.stop()
-    await worker.ended.wait()
+    try:
+        await worker.start()
+    finally:
+        # Also where a loop refused to start: what had started before it would not end by itself.
+        await worker.stop()
+        await worker.ended.wait()
     if worker.crash_reason is not None:
         raise worker.crash_reason

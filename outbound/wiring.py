@@ -150,6 +150,10 @@ async def _build_line(
     retry = retry_policy(settings)
     senders = Senders(policy=sender_policy(settings), providers=providers)
     renderer = Renderer()
+    templates = await cache.system_templates()
+    for template in templates.all():
+        # Compiling costs more than a batch may spend on rendering: the first mails would have to wait for it.
+        renderer.check(template)
     workers = Workers(database)
     ledger = PostgresLedger(database, cache)
     transitions = PostgresTransitions(database, reports.of_change)
@@ -192,7 +196,7 @@ async def _build_line(
         lane=sender,
         ownership=identity,
         renderer=renderer,
-        templates=await cache.system_templates(),
+        templates=templates,
         senders=senders,
         claims=ClaimBuilder(reports=reports),
         metrics=metrics,

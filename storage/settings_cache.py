@@ -52,6 +52,10 @@ class SystemTemplates:
         """Return the system's current version, if there is one in that locale."""
         return self._current.get((name, locale))
 
+    def all(self) -> list[TemplateVersion]:
+        """Return every current version."""
+        return list(self._current.values())
+
     async def refresh(self, connection: Connection) -> None:
         """Read them again when they are old."""
         if time.monotonic() - self._loaded_at < _SYSTEM_LIFETIME_SECONDS:

@@ -22,7 +22,6 @@ def main(arguments: list[str]) -> int:
     """Start the command, report its process id, and stay until it ends; return its exit status."""
     stop_signal, user, inherited, *command = arguments
     uid = None if user == "-" else int(user)
-    os.setsid()  # Ctrl-C in the terminal is the parent's business; it closes the pipe when it is done
     server = subprocess.Popen(  # noqa: S603 - the command is the launcher's own
         command,
         stdin=subprocess.DEVNULL,
@@ -41,7 +40,9 @@ def main(arguments: list[str]) -> int:
 
 def _stop_when_alone(server: subprocess.Popen[bytes], stop_signal: int) -> None:
     """Wait for the end of standard input, then stop the server, in the end by force."""
-    sys.stdin.buffer.read()
+    # Not the buffered sys.stdin: a thread that holds its lock at the end would abort the interpreter.
+    while os.read(0, 4096):
+        continue
     server.send_signal(stop_signal)
     try:
         server.wait(_GRACE_SECONDS)

@@ -91,6 +91,8 @@ def launch(plan: Launch) -> tuple[subprocess.Popen[bytes], int]:
             cwd=plan.cwd,
             env=dict(plan.environment) or None,
             pass_fds=plan.fds,
+            # Ctrl-C in the terminal is the parent's business; it closes the pipe when it is done.
+            start_new_session=True,
         )
     with _opened(process.stdout) as output:
         line = output.readline()

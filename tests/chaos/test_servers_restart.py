@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import random
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from urllib.parse import urlsplit
 
-import asyncio
 import pytest
+import redis
 
 from outbound.dev.process import Server, free_port
 from outbound.dev.servers import start_postgres, start_valkey
 from storage.migrate import upgrade
 from tests.chaos.conftest import environment
-from tests.chaos.harness import GROUP, STREAMS, Field, arrived_at, lines, reach
+from tests.chaos.harness import GROUP, STREAMS, Field, arrived_at, chaos_events, lines, reach
 from tests.chaos.worker import WorkerProcess
 from tests.wires.sink import SinkProcess
 
-EVENTS = 600
-AWAY_SECONDS = 1.5
+EVENTS = chaos_events(1_000)
+TIMES = int(os.environ.get("OUTBOUND_CHAOS_RESTARTS") or 3)
+AWAY_SECONDS = 0.7
 
 
 class Mortal:
@@ -38,8 +42,13 @@ class Mortal:
         self.server.guard.wait()
 
     def restart(self) -> None:
-        self.server.stop()
+        before = self.server
+        before.stop()
         self.server = self._start(self._folder, durable=True, port=self._port)
+        if self.server.url != before.url:
+            # A new password, as each start of this server makes one: back to the one its clients know.
+            with redis.Redis.from_url(self.server.url) as client:
+                client.config_set("requirepass", urlsplit(before.url).password or "")
 
 
 @pytest.fixture
@@ -76,12 +85,13 @@ async def started(ground: Field) -> WorkerProcess:
 
 
 async def interrupted(ground: Field, sink: SinkProcess, server: Mortal) -> list[str]:
-    """Take a server away from a worker in full swing, and bring it back."""
+    """Take a server away from a worker in full swing, and bring it back, more than once."""
     events = await ground.publish_many(EVENTS)
-    await reach(lambda: lines(sink.log), EVENTS // 4)
-    server.kill()
-    await asyncio.sleep(AWAY_SECONDS)
-    await asyncio.to_thread(server.restart)
+    for number in range(1, TIMES + 1):
+        await reach(lambda: lines(sink.log), number * EVENTS // (TIMES + 1) + random.randint(0, 50))  # noqa: S311 - a moment
+        server.kill()
+        await asyncio.sleep(AWAY_SECONDS)
+        await asyncio.to_thread(server.restart)
     await ground.quiet(seconds=60)
     return events
 

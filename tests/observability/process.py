@@ -49,10 +49,10 @@ class Worker:
 
         return await eventually(look, seconds=seconds)
 
-    async def get(self, path: str) -> tuple[int, str]:
+    async def get(self, path: str, **headers: str) -> tuple[int, str]:
         """Ask its own server; status 0 is no answer."""
         try:
-            async with aiohttp.ClientSession() as session, session.get(f"{self.url}{path}") as response:
+            async with aiohttp.ClientSession(headers=headers) as session, session.get(f"{self.url}{path}") as response:
                 return response.status, await response.text()
         except aiohttp.ClientConnectionError:
             return 0, ""
