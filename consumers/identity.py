@@ -42,6 +42,7 @@ class Identity(mode.Service):
         self._flight: FlightMarks | None = None
         self._beat_at = float("-inf")
         self._is_renewing = False
+        self._lost_answers = 0
         self.quiesce: Callable[[], Awaitable[None]] | None = None
         """Awaited before a new epoch begins, so that what the old one holds is finished or handed back."""
         super().__init__(**options)
@@ -60,7 +61,8 @@ class Identity(mode.Service):
 
     def is_fresh(self) -> bool:
         """Tell whether the last heartbeat is young enough to start an attempt."""
-        return not self._is_renewing and time.monotonic() - self._beat_at < FRESH_SECONDS
+        is_ready = self._flight is not None and not self._is_renewing
+        return is_ready and time.monotonic() - self._beat_at < FRESH_SECONDS
 
     async def begin(self, owner: int, notification_id: UUID, attempt: int) -> bool:
         """Mark an attempt of this epoch as begun; False means that it must not begin."""
@@ -111,10 +113,15 @@ class Identity(mode.Service):
         worker = await self._workers.register(
             self._name, host=socket.gethostname(), pid=os.getpid(), redis_run_id=current
         )
-        flight = FlightMarks(self._redis, worker.name, worker.id)
-        await flight.open()
-        self._worker, self._flight, self._beat_at = worker, flight, started
+        # From here on this is who we are, also if Redis refuses the marks: it tells its run id while it still loads.
+        self._worker, self._flight, self._beat_at = worker, None, started
         log.info("worker.registered", worker=worker.name, epoch=worker.id)
+        await self._open_flight()
+
+    async def _open_flight(self) -> None:
+        flight = FlightMarks(self._redis, self.worker.name, self.worker.id)
+        await flight.open()
+        self._flight = flight
 
     @mode.Service.task
     async def _beat(self) -> None:
@@ -135,8 +142,12 @@ class Identity(mode.Service):
             raise NameInUseError(f"another process took over the worker name {self._name!r}")
         if beat is Beat.ALIVE:
             self._beat_at = started
-        if beat is Beat.DEAD or await self._is_another_redis():
+        # A commit without an answer may have made rows ours of which nobody here knows: adoption finds them.
+        is_in_doubt = self._workers.lost_answers != self._lost_answers
+        if beat is Beat.DEAD or is_in_doubt or await self._is_another_redis():
             await self._renew()
+        elif self._flight is None:
+            await self._open_flight()
 
     async def _is_another_redis(self) -> bool:
         try:
@@ -148,10 +159,12 @@ class Identity(mode.Service):
         """Begin a new epoch; the old one's rows are adopted like anybody's."""
         log.warning("worker.new_epoch", worker=self._name, ended=self.worker.id)
         self._is_renewing = True
+        lost_answers = self._workers.lost_answers
         try:
             if self.quiesce is not None:
                 await self.quiesce()
             await self._register()
+            self._lost_answers = lost_answers
         finally:
             self._is_renewing = False
 

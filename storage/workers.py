@@ -84,6 +84,11 @@ class Workers:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    @property
+    def lost_answers(self) -> int:
+        """How many commits of this process ended without an answer."""
+        return self._database.lost_answers
+
     async def register(self, name: str, *, host: str, pid: int, redis_run_id: str) -> Worker:
         """Begin a new epoch of a name."""
         async with self._database.everyone(Role.DISPATCHER) as connection:

@@ -61,7 +61,7 @@ async def _run(settings: Settings) -> None:
             is_ready=lambda: _readiness(line),
         )
         await health.start()
-        pass
+        _settle_memory()
         try:
             await run_until_stopped(line.app, asyncio.get_running_loop())
         finally:

@@ -36,19 +36,19 @@ class Mortal:
         self._start = start
         self._folder = folder
         self.server = start(folder, durable=True, port=self._port)
+        self.url = self.server.url
 
     def kill(self) -> None:
         os.kill(self.server.pid, signal.SIGKILL)
         self.server.guard.wait()
 
     def restart(self) -> None:
-        before = self.server
-        before.stop()
+        self.server.stop()
         self.server = self._start(self._folder, durable=True, port=self._port)
-        if self.server.url != before.url:
+        if self.server.url != self.url:
             # A new password, as each start of this server makes one: back to the one its clients know.
             with redis.Redis.from_url(self.server.url) as client:
-                client.config_set("requirepass", urlsplit(before.url).password or "")
+                client.config_set("requirepass", urlsplit(self.url).password or "")
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def redis_server(folder: Path) -> Iterator[Mortal]:
 async def postgres_server(folder: Path) -> AsyncIterator[Mortal]:
     mortal = Mortal(start_postgres, folder / "postgres")
     try:
-        await upgrade(mortal.server.url)
+        await upgrade(mortal.url)
         yield mortal
     finally:
         mortal.server.stop()
@@ -100,7 +100,7 @@ async def interrupted(ground: Field, sink: SinkProcess, server: Mortal) -> list[
 async def test_redis_is_killed_and_comes_back(
     database: str, redis_server: Mortal, sink: SinkProcess, tmp_path: Path
 ) -> None:
-    url = redis_server.server.url
+    url = redis_server.url
     ground = Field(
         database=database, redis_url=url, environment=environment(database, url, sink.port), folder=tmp_path
     )
@@ -124,7 +124,7 @@ async def test_redis_is_killed_and_comes_back(
 async def test_postgres_is_killed_and_comes_back(
     postgres_server: Mortal, redis_url: str, sink: SinkProcess, tmp_path: Path
 ) -> None:
-    url = postgres_server.server.url
+    url = postgres_server.url
     ground = Field(
         database=url, redis_url=redis_url, environment=environment(url, redis_url, sink.port), folder=tmp_path
     )
