@@ -49,7 +49,8 @@ class RedisBus:
         Raises:
             UnavailableError: when Redis is away, or had lost the group (which is made again).
         """
-        count = max(1, min(_READ_COUNT, room, int(bytes_left / self._average_bytes)))
+        # COUNT is for each stream, and of each one it is at least one.
+        count = max(1, min(_READ_COUNT, room, int(bytes_left / self._average_bytes)) // len(self._streams))
         try:
             reply = await self._reader.xreadgroup(
                 self._group, consumer, dict.fromkeys(self._streams, ">"), count=count, block=BLOCK_MS

@@ -9,13 +9,14 @@ from notifications.request import DirectoryChange, Effect
 
 
 def on_tenant_registered(event: CloudEvent[TenantRegistered]) -> list[Effect]:
-    """Take a tenant in."""
-    return [DirectoryChange(kind="tenant_upsert", values={"name": event.data.name, "slug": event.data.slug})]
+    """Take a tenant in, or back."""
+    values = {"name": event.data.name, "slug": event.data.slug, "is_active": True}
+    return [DirectoryChange(kind="tenant_register", values=values)]
 
 
 def on_tenant_updated(event: CloudEvent[TenantUpdated]) -> list[Effect]:
     """Change what we know of a tenant."""
-    return [DirectoryChange(kind="tenant_upsert", values={"name": event.data.name, "slug": event.data.slug})]
+    return [DirectoryChange(kind="tenant_update", values={"name": event.data.name, "slug": event.data.slug})]
 
 
 def on_tenant_suspended(event: CloudEvent[TenantSuspended]) -> list[Effect]:  # noqa: ARG001 - the envelope says it all

@@ -165,6 +165,8 @@ class Dispatcher(mode.Service):
                 waiting, sending, oldest = await self._queue.depth(self._clock())
             except UnavailableError:
                 pass
+            except Exception:
+                log.exception("dispatcher.measure_failed")
             else:
                 self._metrics.queue_waiting.set(waiting)
                 self._metrics.queue_sending.set(sending)

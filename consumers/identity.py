@@ -133,12 +133,16 @@ class Identity(mode.Service):
                 await self._beat_once()
             except UnavailableError as error:
                 log.warning("worker.heartbeat_failed", error=str(error))
+            except NameInUseError:
+                # Not survived: two processes under one name would take turns declaring each other dead.
+                raise
+            except Exception:
+                log.exception("worker.heartbeat_failed")
 
     async def _beat_once(self) -> None:
         started = time.monotonic()
         beat = await self._workers.beat(self.worker)
         if beat is Beat.REPLACED:
-            # Not caught: two processes under one name would take turns declaring each other dead.
             raise NameInUseError(f"another process took over the worker name {self._name!r}")
         if beat is Beat.ALIVE:
             self._beat_at = started

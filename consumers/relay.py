@@ -83,11 +83,11 @@ class Relay(mode.Service):
         """Once an hour: partitions ahead, and old delivery events trimmed by age, never by length."""
         if time.monotonic() - self._kept_at < _HOUSEKEEPING_SECONDS:
             return
-        self._kept_at = time.monotonic()
         made = await self._outbox.ensure_partitions()
         oldest = int((self._clock() - self._retention).timestamp() * 1000)
         try:
             await self._redis.xtrim(self._streams["deliveries"], minid=oldest, approximate=True)
         except (RedisError, OSError) as error:
             raise UnavailableError(f"Redis: {type(error).__name__}") from error
+        self._kept_at = time.monotonic()
         log.info("relay.house_kept", partitions_made=made)

@@ -120,6 +120,7 @@ class Sender(mode.Service):
         except TimeoutError:
             log.warning("sender.drain_timed_out", mails=self._held)
         self._is_draining = self.should_stop
+        self._changed.set()
 
     async def _lane(self) -> None:
         while True:

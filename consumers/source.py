@@ -28,6 +28,7 @@ _AWAY_SECONDS = 0.5
 _RECOVER_SECONDS = 2.0
 _MEASURE_SECONDS = 5.0
 _POISON_DELAY = timedelta(seconds=1)
+_SET_ASIDE_SECONDS = 30.0
 
 
 class Line(Protocol):
@@ -159,6 +160,9 @@ class Source(mode.Service):
         async for batch in batches:
             try:
                 await self.run(batch)
+            except Exception:
+                log.exception("source.batch_set_aside", entries=len(batch))
+                asyncio.get_running_loop().call_later(_SET_ASIDE_SECONDS, self._put_back, batch)
             finally:
                 self._idle.set()
 
@@ -240,11 +244,13 @@ class Source(mode.Service):
                 self._release([entry])
                 return
             delay = _POISON_DELAY.total_seconds() * 2 ** (entry.deliveries - 1)
-            asyncio.get_running_loop().call_later(delay, self._put_back, again)
+            asyncio.get_running_loop().call_later(delay, self._put_back, [again])
             return
 
-    def _put_back(self, entry: Entry) -> None:
-        self._ahead.put_back(entry)
+    def _put_back(self, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            if self._ahead.holds(entry.stream, entry.entry_id):
+                self._ahead.put_back(entry)
         self._some.set()
 
     @mode.Service.task
@@ -256,6 +262,8 @@ class Source(mode.Service):
                 await self._bus.trim()
             except UnavailableError:
                 pass
+            except Exception:
+                log.exception("source.measure_failed")
             await self.sleep(_MEASURE_SECONDS)
 
     async def on_stop(self) -> None:

@@ -9,8 +9,8 @@ from pydantic import StringConstraints
 from events.fields import EventData, Line, Name
 
 _TenantName = Annotated[Name, StringConstraints(min_length=1)]
-# The slug becomes a label of the sender's domain: RFC 1123 §2.1, in lower case.
-_Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
+# The slug becomes a label of the sender's domain: RFC 1123 §2.1, in lower case. Two hyphens in a row are an A-label's.
+_Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](-?[a-z0-9])*$", max_length=63)]
 
 
 class TenantRegistered(EventData):

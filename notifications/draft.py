@@ -8,15 +8,13 @@ from typing import Any
 
 from notifications.content import Addressing, RenderedContent, RequestContent
 from notifications.facts import RecipientFacts, RecipientKey, SubtypeSettings, TenantSettings
-from notifications.gates import GateInput, Verdict, judge
+from notifications.gates import GateInput, Verdict, judge, status_of
 from notifications.mail import Origin
 from notifications.plan import PlannedEvent, PlannedNotification, expires_at
 from notifications.ports import SlotWant, Templates
 from notifications.sender_address import Sender
 from notifications.status import Reason, Status
 from notifications.template import TemplateVersion
-from providers.errors import InvalidAddressError
-from providers.mailbox import parse_address
 
 DEFAULT_LOCALE = "en"
 URGENT_LANE = 0
@@ -60,7 +58,7 @@ class Draft:
 
     def fail(self, reason: Reason) -> None:
         """Give it up, visibly."""
-        self.status, self.reason = Status.FAILED, reason
+        self.status, self.reason, self.due_at = Status.FAILED, reason, None
 
 
 def recipient_key(event: PlannedEvent, planned: PlannedNotification) -> RecipientKey:
@@ -115,13 +113,12 @@ def draft(
             category=subtype.category,
             subtype=subtype.slug,
             user_id=planned.request.recipient.user_id,
-            recipient=_deliverable(email),
+            recipient=email,
         ),
         expires_at=stale_at,
     )
     if verdict.reason is not None:
-        drafted.status = Status.SUPPRESSED if verdict.reason is Reason.SUPPRESSED else Status.SKIPPED
-        drafted.reason = verdict.reason
+        drafted.status, drafted.reason = status_of(verdict.reason), verdict.reason
     return drafted
 
 
@@ -198,13 +195,3 @@ def spaced(want: SlotWant, now: datetime) -> list[datetime]:
 def rendered_content(request: RequestContent, *, subject: str, html: str, text: str) -> RenderedContent:
     """Return the words with the addressing they were asked for with."""
     return RenderedContent(addressing=replace(request.addressing), subject=subject, html=html, text=text)
-
-
-def _deliverable(email: str | None) -> str | None:
-    """Return the address as it will be used, or as it was given where it is none."""
-    if not email:
-        return None
-    try:
-        return parse_address(email).lower()
-    except InvalidAddressError:
-        return email.replace("\0", "")[:320]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from notifications.facts import RecipientFacts, SubtypeSettings, TenantSettings
-from notifications.status import Reason
+from notifications.status import Reason, Status
 from providers.errors import InvalidAddressError
 from providers.mailbox import parse_address
 
@@ -121,6 +121,11 @@ GATES: tuple[tuple[str, Gate], ...] = (
 )
 
 PASSED = "passed"
+
+
+def status_of(reason: Reason) -> Status:
+    """Return the status of a notification that a gate stopped."""
+    return Status.SUPPRESSED if reason is Reason.SUPPRESSED else Status.SKIPPED
 
 
 def judge(given: GateInput) -> Verdict:

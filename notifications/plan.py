@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from events.catalog import CATALOG
 from events.envelope import CloudEvent
 from events.wire import UnreadableEventError, decode
+from notifications.address import canonical
 from notifications.categories import SUBTYPES
 from notifications.entry import DeadLetter, Entry
 from notifications.facts import EventKey
@@ -24,7 +24,7 @@ MAX_CLOCK_SKEW = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedNotification:
-    """A request with its id; `email` is the event's own address, trimmed and lower-case."""
+    """A request with its id; `email` is the event's own address, in canonical form."""
 
     id: UUID
     request: NotificationRequest
@@ -45,7 +45,7 @@ class PlannedEvent:
     @property
     def registers_tenant(self) -> bool:
         """Whether it makes its own tenant known."""
-        return any(change.kind == "tenant_upsert" for change in self.changes)
+        return any(change.kind == "tenant_register" for change in self.changes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +88,7 @@ class Planner:
 
     def _planned(self, entry: Entry, event: CloudEvent[Any], now: datetime) -> PlannedEvent:
         key = EventKey(tenant_id=event.tenantid, source=event.source, event_id=event.id)
-        effects = self.routes[CATALOG[event.type].type](event)
+        effects = self.routes[event.type](event)
         notifications: dict[UUID, PlannedNotification] = {}
         for request in effects:
             if isinstance(request, NotificationRequest):
@@ -103,7 +103,7 @@ class Planner:
         )
 
     def _notification(self, key: EventKey, request: NotificationRequest, milliseconds: int) -> PlannedNotification:
-        email = (request.recipient.email or "").strip().lower() or None
+        email = canonical(request.recipient.email)
         recipient = f"user:{request.recipient.user_id}" if request.recipient.user_id else f"mailto:{email}"
         return PlannedNotification(
             id=notification_id(

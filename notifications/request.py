@@ -38,9 +38,9 @@ class NotificationRequest:
 class DirectoryChange:
     """A change to the tenants and users we know, applied in the claim's transaction.
 
-    `kind` is one of tenant_upsert, tenant_suspend, user_upsert, user_delete; `values` holds column names and values
-    (None leaves a column as it is): name, slug for a tenant; user_id, email, name, locale, timezone, email_verified for
-    a user.
+    `kind` is one of tenant_register, tenant_update, tenant_suspend, user_upsert, user_delete; `values` holds column
+    names and values (None leaves a column as it is): name, slug for a tenant; user_id, email, name, locale, timezone,
+    email_verified for a user. Only tenant_register makes an unknown tenant known.
     """
 
     kind: str

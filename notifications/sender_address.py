@@ -15,8 +15,8 @@ PLACEHOLDER = "{tenant}"
 """Stands for the tenant's slug in a pattern."""
 
 _MAX_LABEL = 63  # RFC 1035 §2.3.4
-# Hyphens as the third and fourth character are reserved for A-labels (RFC 5891 §4.2.3.1).
-_DNS_LABEL = re.compile(r"(?!..--)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+# Two hyphens in a row are left to A-labels (RFC 5891 §4.2.3.1). The same rule as the event's and the table's.
+_DNS_LABEL = re.compile(r"[a-z0-9](?:-?[a-z0-9])*")
 _NAME_AND_ADDRESS = re.compile(r"(?P<name>[^<>]*)<(?P<address>[^<>]+)>")
 
 
@@ -120,7 +120,7 @@ def sender_for(identity: SenderPolicy, tenant: TenantIdentity, provider_may_send
 
 def is_dns_label(slug: str) -> bool:
     """Tell whether `slug` can be one label of a host name as it stands: lower case, at most 63 characters."""
-    return _DNS_LABEL.fullmatch(slug) is not None
+    return len(slug) <= _MAX_LABEL and _DNS_LABEL.fullmatch(slug) is not None
 
 
 def slugify(name: str) -> str:

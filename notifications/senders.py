@@ -7,7 +7,14 @@ from datetime import datetime
 from uuid import UUID
 
 from notifications.facts import TenantSettings
-from notifications.sender_address import NoSenderError, Sender, SenderPolicy, TenantIdentity, sender_for
+from notifications.sender_address import (
+    InvalidSlugError,
+    NoSenderError,
+    Sender,
+    SenderPolicy,
+    TenantIdentity,
+    sender_for,
+)
 from providers.manager import ProviderManager
 
 
@@ -67,7 +74,7 @@ class Senders:
         may_send = self.providers.get(provider).may_send_from if provider else _anything
         try:
             sender = sender_for(self.policy, TenantIdentity(name=tenant.name, slug=tenant.slug), may_send)
-        except NoSenderError:
+        except (NoSenderError, InvalidSlugError):
             sender = None
         self._known[tenant.id, provider] = (tenant.version, sender)
         return sender

@@ -37,7 +37,7 @@ from notifications.sender_address import SenderPolicy
 from notifications.senders import Senders
 from notifications.tracing import LineTracer
 from outbound.redis_client import connect_redis
-from outbound.settings import Settings, provider_config
+from outbound.settings import Settings, SettingsError, provider_config
 from providers.manager import ProviderManager
 from providers.registry import load
 from storage.ledger import PostgresLedger
@@ -74,12 +74,17 @@ def build_providers(settings: Settings) -> ProviderManager:
     """Build the primary and the fallback provider.
 
     Raises:
-        ProviderConfigError: when one of them lacks something it needs.
+        SettingsError: when email is on and one of them lacks something it needs.
     """
     config = provider_config(settings)
     names = [name for name in (settings.email_provider, settings.email_fallback_provider) if name is not None]
+    providers = {name: load(name)(config) for name in names}
+    problems = [problem for provider in providers.values() for problem in provider.validate_config()]
+    if problems and settings.email_enable:
+        # Started all the same, it would try every mail in vain until it has failed for good.
+        raise SettingsError("; ".join(problems))
     return ProviderManager(
-        {name: load(name)(config) for name in names},
+        providers,
         settings.email_provider,
         settings.email_fallback_provider,
         attempt_timeout=settings.attempt_timeout,

@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from notifications.address import canonical
 from notifications.ports import EventRow
 from storage.session import Connection
 
 _TENANT = """
 insert into tenants (id, slug, name) values ($1, $2, coalesce($3, $2))
 on conflict (id) do update set name = coalesce($3, tenants.name), is_active = coalesce($4, tenants.is_active),
+  slug = case when $5 then excluded.slug else tenants.slug end,
   settings_version = tenants.settings_version + 1, updated_at = now()"""
 
 _SLUG_TAKEN = "select slug_is_taken($1, $2)"
@@ -43,8 +45,10 @@ async def _upsert_tenant(connection: Connection, tenant_id: UUID, values: Mappin
     slug = values.get("slug") or f"t-{tenant_id.hex[:12]}"
     if await connection.fetchval(_SLUG_TAKEN, slug, tenant_id):
         # Slugs are unique among tenants because From addresses are made of them; the id settles a clash.
-        slug = f"{slug[:50]}-{tenant_id.hex[:12]}"
-    await connection.execute(_TENANT, tenant_id, slug, values.get("name"), values.get("is_active"))
+        slug = f"{slug[:50].rstrip('-')}-{tenant_id.hex[:12]}"
+    await connection.execute(
+        _TENANT, tenant_id, slug, values.get("name"), values.get("is_active"), values.get("slug") is not None
+    )
 
 
 async def _suspend_tenant(connection: Connection, tenant_id: UUID, _: Mapping[str, Any]) -> None:
@@ -52,12 +56,11 @@ async def _suspend_tenant(connection: Connection, tenant_id: UUID, _: Mapping[st
 
 
 async def _upsert_user(connection: Connection, tenant_id: UUID, values: Mapping[str, Any]) -> None:
-    email = values.get("email")
     await connection.execute(
         _USER,
         tenant_id,
         values["user_id"],
-        email.strip().lower() if email else None,
+        canonical(values.get("email")),
         values.get("name"),
         values.get("locale"),
         values.get("timezone"),
@@ -70,7 +73,8 @@ async def _delete_user(connection: Connection, tenant_id: UUID, values: Mapping[
 
 
 _CHANGES = {
-    "tenant_upsert": _upsert_tenant,
+    "tenant_register": _upsert_tenant,
+    "tenant_update": _upsert_tenant,
     "tenant_suspend": _suspend_tenant,
     "user_upsert": _upsert_user,
     "user_delete": _delete_user,

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
+from notifications.content import FORMAT
 from notifications.facts import EventKey, RecipientFacts, RecipientKey, Seen
 from notifications.ports import BatchFacts, Claim, EventRow, NotificationRow
 from notifications.template import TemplateVersion
@@ -20,10 +21,13 @@ from storage.settings_cache import SettingsCache, template_of
 
 _VERSIONS = "select id, settings_version from tenants where id = any($1::uuid[])"
 
+# A look-up by key for each, whatever Postgres thinks of the table: a plain join reads every row of the batch's tenants
+# for as long as nobody has analysed it (22 ms for 43 keys among 3,300 rows, and growing). OFFSET 0 keeps it one.
 _SEEN = """
-select c.tenant_id, c.source, c.event_id, c.stream, c.entry_id
+select k.tenant_id, k.source, k.event_id, c.stream, c.entry_id
 from unnest($1::uuid[], $2::text[], $3::text[]) k (tenant_id, source, event_id)
-join consumed_events c using (tenant_id, source, event_id)"""
+cross join lateral (select e.stream, e.entry_id from consumed_events e
+  where (e.tenant_id, e.source, e.event_id) = (k.tenant_id, k.source, k.event_id) offset 0) c"""
 
 _RECIPIENTS = """
 select u.email, u.name, u.locale, u.timezone, coalesce(u.is_deleted, false) as is_deleted,
@@ -61,9 +65,9 @@ select * from unnest($1::uuid[], $2::text[], $3::uuid[], $4::bytea[], $5::bytea[
 
 _QUEUE = """
 insert into send_queue (notification_id, tenant_id, lane, due_at, reason, owner, attempt, provider, mail_from,
-  opened_at)
+  opened_at, format)
 select * from unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::timestamptz[], $5::text[], $6::bigint[], $7::integer[],
-  $8::text[], $9::text[], $10::timestamptz[])"""
+  $8::text[], $9::text[], $10::timestamptz[], $11::smallint[])"""
 
 OUTBOX = "insert into outbox (tenant_id, body) select * from unnest($1::uuid[], $2::jsonb[])"
 
@@ -213,12 +217,13 @@ async def _insert_notifications(connection: Connection, rows: Sequence[Notificat
             row.queue.provider,
             row.queue.mail_from,
             row.queue.opened_at,
+            FORMAT,
         )
         for row in rows
         if row.queue is not None
     ]
     if queued:
-        await connection.execute(_QUEUE, *columns(queued, 10))
+        await connection.execute(_QUEUE, *columns(queued, 11))
 
 
 def _log(row: NotificationRow, now: datetime) -> tuple[Any, ...]:

@@ -25,6 +25,7 @@ _AWAY = (
     asyncpg.exceptions.CrashShutdownError,
     asyncpg.exceptions.CannotConnectNowError,
     asyncpg.exceptions.TooManyConnectionsError,
+    asyncpg.exceptions.ReadOnlySQLTransactionError,  # a standby, in the middle of a failover
     asyncpg.exceptions.DeadlockDetectedError,
     asyncpg.exceptions.SerializationError,
     asyncpg.exceptions.QueryCanceledError,
@@ -159,14 +160,9 @@ async def open_database(dsn: str, pool_sizes: dict[Role, int]) -> AsyncGenerator
                         "timezone": "UTC",
                         # Compiling costs more than any query of ours runs.
                         "jit": "off",
-                        # Ours are look-ups by key, and their generic plans are made while a partition is young and not
-                        # analysed. Left to its guesses Postgres reads all rows of the batch's tenants, 22 ms for 43
-                        # keys among 3,300 rows, and does so until somebody analyses the table. These leave it the index.
+                        # All of ours are look-ups by key. A plan that was made while a table was empty would read it whole
+                        # for as long as the connection keeps the plan.
                         "enable_seqscan": "off",
-                        "enable_bitmapscan": "off",
-                        "enable_hashjoin": "off",
-                        "enable_mergejoin": "off",
-                        "enable_material": "off",
                     },
                 )
             except (*_AWAY, asyncpg.PostgresError) as error:

@@ -25,7 +25,8 @@ values ($1, $2, $3, $4, now() + make_interval(secs => $5)) returning id"""
 _BEAT = """
 update workers set alive_until = now() + make_interval(secs => $2) where id = $1 and alive_until > now() returning id"""
 
-_IS_REPLACED = "select exists (select from workers where name = $1 and id > $2)"
+# A newer epoch of this very process is one whose registration was answered to nobody: it owns nothing.
+_IS_REPLACED = "select exists (select from workers where name = $1 and id > $2 and (host, pid) <> ($3, $4))"
 
 _ALL = "select id, name, host, pid, redis_run_id, alive_until > now() as is_alive, alive_until from workers"
 
@@ -98,7 +99,7 @@ class Workers:
     async def beat(self, worker: Worker) -> Beat:
         """Extend a life that has not ended, unless a newer epoch has taken the name."""
         async with self._database.tenants(Role.WORKER, ()) as connection:
-            if await connection.fetchval(_IS_REPLACED, worker.name, worker.id):
+            if await connection.fetchval(_IS_REPLACED, worker.name, worker.id, worker.host, worker.pid):
                 return Beat.REPLACED
             return Beat.DEAD if await connection.fetchval(_BEAT, worker.id, LIFE_SECONDS) is None else Beat.ALIVE
 

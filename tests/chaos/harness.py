@@ -87,7 +87,9 @@ class Field(Line):
             await asyncio.sleep(_POLL_SECONDS)
 
     async def _left(self) -> dict[str, int]:
-        [row] = await self.sql("select (select count(*) from send_queue) as queue, (select count(*) from outbox) as outbox")
+        [row] = await self.sql(
+            "select (select count(*) from send_queue) as queue, (select count(*) from outbox) as outbox"
+        )
         async with self.redis() as client:
             unread = sum([await client.xlen(stream) for stream in STREAMS])
             pending = sum([(await client.xpending(stream, GROUP))["pending"] for stream in STREAMS])
@@ -97,7 +99,10 @@ class Field(Line):
     def last_words(self) -> list[str]:
         """Return the last thing each worker logged above information, for a failure's message."""
         return [
-            json.dumps(record) for worker in self.workers for record in worker.records() if record.get("level") != "info"
+            json.dumps(record)
+            for worker in self.workers
+            for record in worker.records()
+            if record.get("level") != "info"
         ][-5:]
 
     async def tally(self, event_ids: list[str], arrived: Counter[str]) -> Tally:

@@ -101,9 +101,7 @@ async def test_redis_is_killed_and_comes_back(
     database: str, redis_server: Mortal, sink: SinkProcess, tmp_path: Path
 ) -> None:
     url = redis_server.url
-    ground = Field(
-        database=database, redis_url=url, environment=environment(database, url, sink.port), folder=tmp_path
-    )
+    ground = Field(database=database, redis_url=url, environment=environment(database, url, sink.port), folder=tmp_path)
     try:
         worker = await started(ground)
         pid = worker.pid

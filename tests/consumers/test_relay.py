@@ -14,6 +14,7 @@ from consumers.relay import Relay
 from outbound.wiring import connect_redis
 from storage.outbox import Outbox
 from storage.session import Database
+from tests.line.harness import eventually
 from tests.notifications.builders import NOW
 from tests.storage.rows import Superuser
 
@@ -46,9 +47,10 @@ async def on(redis: Redis, stream: str) -> list[int]:
 
 
 async def emptied(superuser: Superuser) -> None:
-    async with asyncio.timeout(10):
-        while await superuser.count("outbox"):
-            await asyncio.sleep(0.02)
+    async def is_empty() -> bool:
+        return await superuser.count("outbox") == 0
+
+    await eventually(is_empty)
 
 
 async def test_events_arrive_in_order_on_their_own_stream(relay: Relay, redis: Redis, superuser: Superuser) -> None:
@@ -110,11 +112,12 @@ async def test_old_delivery_events_are_trimmed_by_their_age(db: Database, redis:
             pipe.xadd(STREAMS["deliveries"], {"data": "{}"}, id=f"{young}-{number + 1}")
         await pipe.execute()
 
+    async def is_trimmed() -> bool:
+        return await redis.xlen(STREAMS["deliveries"]) < 400
+
     relay = a_relay(db, redis)
     await relay.start()
-    async with asyncio.timeout(10):
-        while await redis.xlen(STREAMS["deliveries"]) == 400:
-            await asyncio.sleep(0.02)
+    await eventually(is_trimmed)
     await relay.stop()
 
     left = await redis.xrange(STREAMS["deliveries"])

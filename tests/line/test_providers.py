@@ -114,7 +114,9 @@ async def test_a_provider_that_hangs_costs_one_attempt(line: Line, wire: SmtpWir
     wire.once(step, Hang())
 
     async with line.worker(
-        OUTBOUND_ATTEMPT_TIMEOUT_SECONDS="0.5", OUTBOUND_RETRY_BASE_SECONDS="0.2", OUTBOUND_UNCERTAIN_DELAY_SECONDS="0.2"
+        OUTBOUND_ATTEMPT_TIMEOUT_SECONDS="0.5",
+        OUTBOUND_RETRY_BASE_SECONDS="0.2",
+        OUTBOUND_UNCERTAIN_DELAY_SECONDS="0.2",
     ):
         await line.publish(line.ticket())
         [row] = await line.settled(1)

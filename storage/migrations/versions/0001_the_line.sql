@@ -4,7 +4,7 @@
 
 create table tenants (
   id uuid primary key,
-  slug text not null unique check (slug ~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'),
+  slug text not null unique check (slug ~ '^[a-z0-9](-?[a-z0-9])*$' and length(slug) <= 63),
   name text not null,
   is_active boolean not null default true,
   settings_version bigint not null default 1,
@@ -363,19 +363,24 @@ end $$;
 create function id_at(at timestamptz) returns uuid language sql immutable as $$
   select (lpad(to_hex((extract(epoch from at) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid $$;
 
--- The one thing the dispatcher may know before it names tenants: who has something due (loose index scan).
+-- Who has something due, from a tenant on: a loose index scan over tenants that wait at all, then one look-up each. The
+-- first condition is the idle case: nothing is due, and nothing else is looked at.
 create function due_tenants(in_lane smallint, after_tenant uuid, at timestamptz, n integer) returns setof uuid
 language sql stable as $$
   with recursive t as (
     (select tenant_id from send_queue
-      where owner is null and lane = in_lane and due_at <= at and tenant_id > after_tenant
+      where owner is null and tenant_id > after_tenant
+        and exists (select from send_queue d where d.owner is null and d.lane = in_lane and d.due_at <= at)
       order by tenant_id limit 1)
     union all
     select (select q.tenant_id from send_queue q
-      where q.owner is null and q.lane = in_lane and q.due_at <= at and q.tenant_id > t.tenant_id
+      where q.owner is null and q.tenant_id > t.tenant_id
       order by q.tenant_id limit 1)
     from t where t.tenant_id is not null)
-  select tenant_id from t where tenant_id is not null limit n $$;
+  select tenant_id from t
+  where tenant_id is not null and exists (select from send_queue d
+    where d.owner is null and d.tenant_id = t.tenant_id and d.lane = in_lane and d.due_at <= at)
+  limit n $$;
 
 -- Slugs are unique over all tenants: the one question about others that a tenant's transaction may ask.
 create function slug_is_taken(wanted text, by_other_than uuid) returns boolean
@@ -462,9 +467,11 @@ grant insert on consumed_events, event_bodies, notification_logs, message_conten
 
 grant insert, update, delete on send_queue to outbound_worker;
 
-grant update (outcome, repeats) on consumed_events to outbound_worker;
+grant update (repeats) on consumed_events to outbound_worker;
 
-grant update (status, reason, version, trail, updated_at, template_name, template_locale, template_version) on notification_logs to outbound_worker;
+grant update (status, reason, version, gates, trail, updated_at) on notification_logs to outbound_worker;
+
+grant update on delivery_attempts to outbound_worker;
 
 grant delete on message_contents to outbound_worker;
 
