@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
@@ -31,6 +32,7 @@ _AWAY_SECONDS = 0.5
 _ADOPT_SECONDS = 1.0
 _MEASURE_SECONDS = 5.0
 _BATCH = 128
+_STOP_SECONDS = 5.0
 _RELEASE_DELAY = timedelta(minutes=1)
 
 
@@ -62,7 +64,16 @@ class Dispatcher(mode.Service):
         self._redis = redis
         self._metrics = metrics
         self._clock = clock
+        self._taking = asyncio.Lock()
         super().__init__(**options)
+
+    async def on_stop(self) -> None:
+        """Let what was just taken be opened: left between the two, it would wait for this epoch's life to end."""
+        try:
+            async with asyncio.timeout(_STOP_SECONDS), self._taking:
+                pass
+        except TimeoutError:
+            log.warning("dispatcher.stopped_while_taking")
 
     @mode.Service.task
     async def _dispatch(self) -> None:
@@ -83,10 +94,13 @@ class Dispatcher(mode.Service):
         room = min(_BATCH, self._sender.free())
         if room <= 0 or not self._identity.is_fresh():
             return 0
-        taken = await self._queue.take(self._identity.owner, room, self._clock())
-        self._sender.is_behind = len(taken) >= room
-        if taken:
-            await self._open(taken)
+        async with self._taking:
+            if self.should_stop:
+                return 0
+            taken = await self._queue.take(self._identity.owner, room, self._clock())
+            self._sender.is_behind = len(taken) >= room
+            if taken:
+                await self._open(taken)
         return len(taken)
 
     async def _open(self, taken: Sequence[Taken]) -> None:
@@ -108,6 +122,11 @@ class Dispatcher(mode.Service):
     async def _open_all(self, taken: Sequence[Taken]) -> None:
         now = self._clock()
         waiting = await self._transitions.waiting(taken)
+        if len(waiting) < len(taken):
+            found = {row.taken.id for row in waiting}
+            gone = [row for row in taken if row.id not in found]
+            log.error("dispatcher.notifications_gone", rows=len(gone))
+            await self._queue.forget(gone)
         reopened = await self._reopening.decide(waiting, now)
         held = await self._transitions.apply([one.change for one in reopened])
         self._sender.put([one.mail for one in reopened if one.mail is not None and one.change.id in held])
@@ -143,7 +162,7 @@ class Dispatcher(mode.Service):
         return worker.name == mine.name and worker.id < mine.id
 
     async def _adopt_one(self, dead: Worker) -> None:
-        decide = partial(adopt, now=self._clock(), is_idempotent=self._is_idempotent)
+        decide = partial(adopt, now=self._clock(), is_idempotent=self._reopening.senders.is_idempotent)
         rows = await self._workers.adopt(
             dead,
             self._identity.worker.name,
@@ -153,10 +172,6 @@ class Dispatcher(mode.Service):
         if rows is not None:
             log.warning("worker.adopted", worker=dead.name, epoch=dead.id, rows=rows)
             await remove_marks(self._redis, flight_key(dead.name, dead.id))
-
-    def _is_idempotent(self, provider: str) -> bool | None:
-        """Of a provider that is no longer configured nothing is known."""
-        return self._providers.is_idempotent(provider) if self._providers.is_known(provider) else None
 
     @mode.Service.task
     async def _measure(self) -> None:

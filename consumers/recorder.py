@@ -17,7 +17,7 @@ from consumers.identity import Identity
 from notifications.after import Next, RetryPolicy, after
 from notifications.mail import Mail
 from notifications.metrics import LineMetrics
-from notifications.outcome import Attempted, change_after, continued, handed_back
+from notifications.outcome import Attempted, attempt_row, change_after, continued, handed_back
 from notifications.ports import UnavailableError
 from notifications.senders import Senders
 from notifications.transition import Transition, Transitions
@@ -154,8 +154,13 @@ class Recorder(mode.Service):
             is_idempotent=self._senders.providers.is_idempotent(mail.provider),
             jitter=random.random(),  # noqa: S311 - spreads retries, guards nothing
         )
-        mail_from = alternative.sender.mail_from if alternative else None
-        return change_after(attempted, next_, f"{self._identity.worker.name}:{mail.owner}", mail_from)
+        return change_after(
+            mail,
+            next_,
+            attempt=attempt_row(attempted, attempted.receipt, next_, f"{self._identity.worker.name}:{mail.owner}"),
+            next_mail_from=alternative.sender.mail_from if alternative else None,
+            is_recipient_refused=attempted.receipt.recipient_refused,
+        )
 
 
 def _once_each(group: list[Attempted]) -> list[list[Attempted]]:

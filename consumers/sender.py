@@ -147,10 +147,8 @@ class Sender(mode.Service):
         while self._must_wait(mail):  # noqa: ASYNC110 - it is time that passes, and no event tells of that
             await asyncio.sleep(_STALE_POLL_SECONDS)
         now = self._clock()
-        if mail.owner != self._identity.owner:
-            log.info("sender.dropped_of_old_epoch", notification_id=str(mail.id))
-            return
-        if self._is_draining:
+        if self._is_draining or mail.owner != self._identity.owner:
+            # Nobody needs to doubt what was never opened. Where an old epoch's row is adopted already, this is void.
             self._record.put(Attempted(mail=mail, receipt=None, started_at=now, finished_at=now))
             return
         started = time.perf_counter()

@@ -8,10 +8,7 @@ from datetime import datetime, timedelta
 from notifications.categories import UncertainPolicy
 from notifications.mail import Mail
 from notifications.status import Reason, Status
-from providers.receipt import Outcome, SendReceipt
-
-NOT_BEGUN = "not_begun"
-"""`SendReceipt.error` of an attempt that was never opened at the provider: the flight mark was refused."""
+from providers.receipt import NOT_BEGUN, Outcome, SendReceipt
 
 REPEATED = "invalid_idempotent_request"
 """Resend's answer to a known key with another payload: on a repeat it proves that the first attempt was accepted."""
@@ -91,7 +88,7 @@ def after(
     `other_provider` is the provider a mail of this sender domain may fail over to, if any. A pinned mail never does:
     an earlier attempt of it may still be accepted where it is, whatever this one's answer was.
     """
-    if receipt.error == NOT_BEGUN:
+    if receipt.error == NOT_BEGUN and now - mail.opened_at <= policy.max_age:
         return _waits(Reason.HANDED_BACK, now + policy.hand_back_delay, mail, was_tried=False)
     if receipt.error == REPEATED:
         # Only a repeat can meet a known key: an earlier attempt was accepted under it.
@@ -103,7 +100,7 @@ def after(
             return _failed(mail, Reason.PERMANENT)
         case Outcome.UNKNOWN:
             return after_unknown(mail, now=now, policy=policy, is_idempotent=is_idempotent, jitter=jitter)
-        case Outcome.THROTTLED:
+        case Outcome.THROTTLED if now - mail.opened_at <= policy.max_age:
             return _waits(Reason.THROTTLED, now + (receipt.retry_after or policy.base), mail, was_tried=False)
         case Outcome.NOT_SENT | Outcome.MISCONFIGURED if other_provider is not None and not mail.is_pinned:
             return Continues(provider=other_provider)
@@ -114,9 +111,9 @@ def after(
 def after_unknown(mail: Mail, *, now: datetime, policy: RetryPolicy, is_idempotent: bool, jitter: float) -> Next:
     """Say what follows from an attempt that may have been accepted: the same provider and key, or the policy's word."""
     if is_idempotent:
-        if now - mail.opened_at >= policy.key_lifetime:
-            return Failed(reason=Reason.UNCONFIRMED)
         due_at = now + policy.wait(mail.tries, jitter)
+        if due_at - mail.opened_at >= policy.key_lifetime:
+            return Failed(reason=Reason.UNCONFIRMED)
         return Waits(status=Status.QUEUED, reason=Reason.RETRY, due_at=due_at, is_pinned=True)
     if mail.uncertain_policy is UncertainPolicy.AT_MOST_ONCE or mail.tries + 1 >= policy.max_tries:
         return Failed(reason=Reason.UNCONFIRMED)

@@ -126,12 +126,7 @@ class ClaimBuilder:
             status=status,
             reason=drafted.reason,
             template=(template.name, template.locale, template.version) if template else None,
-            gates={
-                "gate": drafted.verdict.gate,
-                "reason": drafted.verdict.reason,
-                "evidence": drafted.verdict.evidence,
-                "settings_version": drafted.tenant.version,
-            },
+            gates=drafted.verdict.document(drafted.tenant.version),
             traceparent=drafted.origin.traceparent,
             correlationid=drafted.origin.correlationid,
             content=encode_content(drafted.content) if drafted.content and status is not Status.FAILED else None,

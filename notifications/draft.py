@@ -40,6 +40,7 @@ class Draft:
     provider: str | None = None
     sender: Sender | None = None
     content: RequestContent | RenderedContent | None = None
+    has_slot: bool = False
     is_mine: bool = False
 
     @property
@@ -51,6 +52,12 @@ class Draft:
     def is_open(self) -> bool:
         """Whether no step has stopped or parked it yet."""
         return self.status is None
+
+    def wait_for(self, slot: datetime, now: datetime) -> None:
+        """Take a slot of the tenant's rate, and wait for it if it is still to come."""
+        self.has_slot = True
+        if slot > now:
+            self.park(Reason.RATE, slot)
 
     def park(self, reason: Reason, due_at: datetime) -> None:
         """Let it wait."""
@@ -170,7 +177,7 @@ def slot_wants(drafts: list[Draft], defaults: RateDefaults) -> dict[SlotWant, li
     """Group what would go now by tenant and lane, in the order of the batch."""
     groups: dict[tuple[Any, int], list[Draft]] = {}
     for drafted in drafts:
-        if drafted.is_open:
+        if drafted.is_open and not drafted.has_slot:
             groups.setdefault((drafted.tenant.id, drafted.lane), []).append(drafted)
     wants: dict[SlotWant, list[Draft]] = {}
     for (tenant_id, lane), members in groups.items():

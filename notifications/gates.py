@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from notifications.facts import RecipientFacts, SubtypeSettings, TenantSettings
 from notifications.status import Reason, Status
@@ -39,6 +40,15 @@ class Verdict:
     gate: str
     reason: Reason | None
     evidence: Evidence
+
+    def document(self, settings_version: int | None = None) -> dict[str, Any]:
+        """Return it as it is stored with the notification, for `outbound why`."""
+        return {
+            "gate": self.gate,
+            "reason": self.reason,
+            "evidence": self.evidence,
+            "settings_version": settings_version,
+        }
 
 
 def _expired(given: GateInput) -> tuple[Reason | None, Evidence]:

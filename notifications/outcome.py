@@ -22,14 +22,20 @@ class Attempted:
     finished_at: datetime
 
 
-def change_after(attempted: Attempted, next_: Next, worker: str, next_mail_from: str | None) -> Transition:
+def change_after(
+    mail: Mail,
+    next_: Next,
+    *,
+    attempt: AttemptRow | None,
+    next_mail_from: str | None = None,
+    is_recipient_refused: bool = False,
+) -> Transition:
     """Return the change that an outcome makes of a notification.
 
-    `next_mail_from` is the From address at the next provider, where the outcome says to continue at one.
+    `attempt` is what enters the ledger; `next_mail_from` the From address at the next provider, where the outcome says
+    to continue at one.
     """
-    mail, receipt = attempted.mail, attempted.receipt
     status, reason, queue = _told(mail, next_, next_mail_from)
-    was_tried = receipt is not None and not (isinstance(next_, Waits) and not next_.was_tried)
     return Transition(
         id=mail.id,
         origin=mail.origin,
@@ -37,9 +43,9 @@ def change_after(attempted: Attempted, next_: Next, worker: str, next_mail_from:
         status=status,
         reason=reason,
         queue=queue,
-        attempt=_attempt_row(attempted, receipt, worker) if receipt is not None and was_tried else None,
+        attempt=attempt,
         forgets_content=mail.is_secret and isinstance(queue, Leaves),
-        suppresses=receipt is not None and receipt.recipient_refused and isinstance(next_, Failed),
+        suppresses=is_recipient_refused and isinstance(next_, Failed),
     )
 
 
@@ -86,7 +92,10 @@ def _told(mail: Mail, next_: Next, next_mail_from: str | None) -> tuple[Status, 
             return Status.SENDING, None, opened
 
 
-def _attempt_row(attempted: Attempted, receipt: SendReceipt, worker: str) -> AttemptRow:
+def attempt_row(attempted: Attempted, receipt: SendReceipt, next_: Next, worker: str) -> AttemptRow | None:
+    """Return an attempt's line of the ledger; None for one that was never opened at the provider."""
+    if isinstance(next_, Waits) and not next_.was_tried:
+        return None
     return AttemptRow(
         n=attempted.mail.attempt,
         provider=receipt.provider,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -75,6 +75,7 @@ class Pipeline:
     tracer: LineTracer
     options: LineOptions
     clock: Callable[[], datetime]
+    _slots: dict[UUID, datetime] = field(default_factory=dict[UUID, datetime])
 
     async def process(self, entries: Sequence[Entry]) -> None:
         """Take a batch from its entries to committed rows, then acknowledge it; safe to repeat as a whole.
@@ -149,6 +150,10 @@ class Pipeline:
 
     async def _reserve(self, drafts: list[Draft]) -> None:
         now = self.clock()
+        for drafted in drafts:
+            # A batch that is repeated keeps the slots it had reserved.
+            if drafted.is_open and (kept := self._slots.get(drafted.planned.id)) is not None:
+                drafted.wait_for(kept, now)
         wants = slot_wants(drafts, self.options.rate)
         try:
             slots = await self.limiter.reserve(list(wants), now)
@@ -157,8 +162,8 @@ class Pipeline:
             slots = [spaced(want, now) for want in wants]
         for members, moments in zip(wants.values(), slots, strict=True):
             for drafted, moment in zip(members, moments, strict=True):
-                if moment > now:
-                    drafted.park(Reason.RATE, moment)
+                self._slots[drafted.planned.id] = moment
+                drafted.wait_for(moment, now)
 
     def _address(self, drafts: list[Draft]) -> None:
         """Choose provider and sender for what goes now; where none is allowed, it waits for the configuration."""
@@ -235,6 +240,8 @@ class Pipeline:
             [self.claims.mail(drafted, owner, now, trace.span_of(drafted.event)) for drafted in kept if drafted.is_mine]
         )
         self.metrics.claimed(kept, dead)
+        for drafted in drafts:
+            self._slots.pop(drafted.planned.id, None)
 
 
 def _sort_out(plan: Plan, facts: BatchFacts) -> tuple[list[PlannedEvent], list[PlannedEvent], list[DeadLetter]]:

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import structlog
 
-from notifications.after import Failed, RetryPolicy, after_unknown
+from notifications.after import RetryPolicy, after_unknown
 from notifications.content import RenderedContent, RequestContent, encode
 from notifications.draft import rendered_content
 from notifications.facts import RecipientFacts, RecipientKey, SubtypeSettings, TenantSettings
-from notifications.gates import GateInput, judge
+from notifications.gates import GateInput, Verdict, judge, status_of
 from notifications.hashing import milliseconds
 from notifications.mail import Mail
-from notifications.outcome import Attempted, change_after
+from notifications.outcome import change_after
 from notifications.ports import Ledger
 from notifications.render import Renderer, RenderingError
 from notifications.senders import SenderChoice, Senders
 from notifications.status import RANK, Reason, Status
-from notifications.transition import AttemptRow, Leaves, Opens, Parks, Transition, Waiting
+from notifications.transition import WORKER_DIED, AttemptRow, Leaves, Opens, Parks, Transition, Waiting
+from providers.receipt import Outcome
 
 log = structlog.get_logger()
 
@@ -66,14 +67,12 @@ class Reopening:
         if RANK[row.status] > 0:
             return Reopened(change=_ended(row, subtype, row.status, None))
         if row.content is None:
-            return Reopened(change=_failed(row, subtype, Reason.EXHAUSTED))
-        if row.taken.reason is Reason.IN_DOUBT:
+            return Reopened(change=_failed(row, subtype, Reason.CONTENT_GONE))
+        if row.taken.reason is Reason.IN_DOUBT or self._has_stale_key(row, now):
             return Reopened(change=self._in_doubt(row, row.content, tenant, now))
-        refused = self._refused(row, row.content, tenant, subtype, recipient, now)
-        if refused is not None:
-            if row.taken.is_pinned or refused is Reason.EXPIRED:
-                return Reopened(change=_failed(row, subtype, refused))
-            return Reopened(change=_ended(row, subtype, Status.SKIPPED, refused))
+        verdict = self._judge(row, row.content, tenant, subtype, recipient, now)
+        if verdict.reason is not None:
+            return Reopened(change=_stopped(row, subtype, verdict, verdict.reason))
         choice = self._choose(row, tenant)
         if choice is None:
             return Reopened(change=self._without_sender(row, subtype, now))
@@ -81,7 +80,15 @@ class Reopening:
             return Reopened(change=_parked(row, Reason.THROTTLED, choice.paused_until))
         return await self._open(row, row.content, tenant, choice, now)
 
-    def _refused(
+    def _has_stale_key(self, row: Waiting, now: datetime) -> bool:
+        """Tell whether a repeat could no longer meet its key: then the subtype's policy decides, once."""
+        taken = row.taken
+        if taken.opened_at is None or taken.provider is None or taken.reason is Reason.UNCONFIRMED:
+            return False
+        is_old = now - taken.opened_at >= self.retry.key_lifetime
+        return taken.is_pinned and is_old and self.senders.is_idempotent(taken.provider)
+
+    def _judge(
         self,
         row: Waiting,
         content: RequestContent | RenderedContent,
@@ -89,7 +96,7 @@ class Reopening:
         subtype: SubtypeSettings,
         recipient: RecipientFacts,
         now: datetime,
-    ) -> Reason | None:
+    ) -> Verdict:
         """Ask again what may have changed since the claim: the same gates, with today's facts."""
         return judge(
             GateInput(
@@ -103,7 +110,7 @@ class Reopening:
                 expires_at=content.addressing.expires_at,
                 now=now,
             )
-        ).reason
+        )
 
     def _choose(self, row: Waiting, tenant: TenantSettings) -> SenderChoice | None:
         """Keep the provider that was chosen, if it is still configured; else choose one."""
@@ -127,21 +134,22 @@ class Reopening:
             return _parked(row, Reason.HANDED_BACK, now)
         mail = _mail(row, content, tenant, provider=row.taken.provider, mail_from=row.taken.mail_from or "", now=now)
         next_ = after_unknown(mail, now=now, policy=self.retry, is_idempotent=False, jitter=0.5)
-        unrecorded = Attempted(mail=mail, receipt=None, started_at=row.taken.opened_at, finished_at=now)
-        change = change_after(unrecorded, next_, self.worker(), None)
+        change = change_after(mail, next_, attempt=None)
+        if row.taken.reason is not Reason.IN_DOUBT:
+            return change
         lost = AttemptRow(
             n=mail.attempt - 1,
             provider=mail.provider,
             mail_from=mail.mail_from,
-            outcome="unknown",
-            error="worker_died",
+            outcome=Outcome.UNKNOWN.value,
+            error=WORKER_DIED,
             reply=None,
             provider_message_id=None,
             worker=self.worker(),
             started_at=row.taken.opened_at,
             finished_at=now,
         )
-        return _with_attempt(change, lost, is_final=isinstance(next_, Failed))
+        return replace(change, attempt=lost)
 
     async def _open(
         self,
@@ -215,6 +223,13 @@ def _mail(
     )
 
 
+def _stopped(row: Waiting, subtype: SubtypeSettings, verdict: Verdict, reason: Reason) -> Transition:
+    """Return the change of a mail that a gate stops now; what may have gone already is not called skipped."""
+    if row.taken.is_pinned or reason is Reason.EXPIRED:
+        return replace(_failed(row, subtype, reason), verdict=verdict)
+    return replace(_ended(row, subtype, status_of(reason), reason), verdict=verdict)
+
+
 def _failed(row: Waiting, subtype: SubtypeSettings, reason: Reason) -> Transition:
     """Of a pinned mail nobody knows: an earlier attempt may have been accepted."""
     return _ended(row, subtype, Status.FAILED, Reason.UNCONFIRMED if row.taken.is_pinned else reason)
@@ -240,17 +255,4 @@ def _parked(row: Waiting, reason: Reason, due_at: datetime) -> Transition:
         status=Status.QUEUED,
         reason=reason,
         queue=Parks(due_at=due_at, reason=reason, is_pinned=row.taken.is_pinned),
-    )
-
-
-def _with_attempt(change: Transition, attempt: AttemptRow, *, is_final: bool) -> Transition:
-    return Transition(
-        id=change.id,
-        origin=change.origin,
-        fence=change.fence,
-        status=change.status,
-        reason=change.reason,
-        queue=change.queue,
-        attempt=attempt,
-        forgets_content=is_final and change.forgets_content,
     )

@@ -41,10 +41,15 @@ class Senders:
         """Return the provider to begin with and its sender; None when none may send from a configured address."""
         chosen = self.providers.choice
         first = self.at(tenant, chosen.primary)
-        if first is None:
-            return self.at(tenant, chosen.fallback) if chosen.fallback else None
-        provider = self.providers.choose(from_domain=first.sender.domain)
-        return first if provider == chosen.primary else self.at(tenant, provider)
+        second = self.at(tenant, chosen.fallback) if chosen.fallback else None
+        if first is None or second is None:
+            return first or second
+        provider = self.providers.choose(from_domain=first.sender.domain, fallback_domain=second.sender.domain)
+        return first if provider == first.provider else second
+
+    def is_idempotent(self, provider: str) -> bool:
+        """Tell whether a repeat at a provider is safe; one that is no longer configured offers nothing."""
+        return self.providers.is_known(provider) and self.providers.is_idempotent(provider)
 
     def alternative(self, tenant: TenantSettings, provider: str) -> SenderChoice | None:
         """Return where a mail that `provider` did not take may go on: from the primary to the fallback, never back."""

@@ -82,6 +82,7 @@ class Reason(StrEnum):
     # failed
     PERMANENT = "permanent"
     EXHAUSTED = "exhausted"
+    CONTENT_GONE = "content_gone"
     # dead letters
     UNDECODABLE = "undecodable"
     UNSUPPORTED_SPECVERSION = "unsupported_specversion"

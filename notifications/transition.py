@@ -9,8 +9,12 @@ from typing import Protocol
 from uuid import UUID
 
 from notifications.content import RenderedContent, RequestContent, StoredContent
+from notifications.gates import Verdict
 from notifications.mail import Origin
 from notifications.status import Reason, Status
+
+WORKER_DIED = "worker_died"
+"""`AttemptRow.error` of an attempt nobody recorded; its real outcome, should it come late, takes its place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +82,8 @@ class Transition:
     content: StoredContent | None = None
     forgets_content: bool = False
     suppresses: bool = False
+    verdict: Verdict | None = None
+    """What the gates said, where they were asked again and stopped it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -93,15 +93,16 @@ class ProviderManager:
         """Tell whether a repeat at this provider is safe."""
         return Capability.IDEMPOTENCY in self._providers[name].capabilities
 
-    def choose(self, *, from_domain: str) -> str:
+    def choose(self, *, from_domain: str, fallback_domain: str | None = None) -> str:
         """Return the provider of a first attempt: the primary, unless only the fallback can take the mail now.
 
-        If neither can, it is the primary: its answer is the reason that the caller records.
+        `fallback_domain` is the sender's domain at the fallback, where it is another. If neither can take it, it is the
+        primary: its answer is the reason that the caller records.
         """
         primary, fallback = self._choice.primary, self._choice.fallback
-        if fallback is None or self._is_usable(primary, from_domain) or not self._is_usable(fallback, from_domain):
+        if fallback is None or self._is_usable(primary, from_domain):
             return primary
-        return fallback
+        return fallback if self._is_usable(fallback, fallback_domain or from_domain) else primary
 
     def other(self, name: str, from_domain: str) -> str | None:
         """Return where a mail that `name` certainly did not take may go on, or None."""

@@ -40,6 +40,8 @@ update send_queue q set owner = null, due_at = $4, reason = coalesce(q.reason, '
 from unnest($1::uuid[], $2::bigint[], $3::integer[]) k (id, owner, attempt)
 where (q.notification_id, q.owner, q.attempt) = (k.id, k.owner, k.attempt)"""
 
+_FORGET = "delete from send_queue where notification_id = any($1::uuid[])"
+
 _DEPTH = """
 select count(*) filter (where owner is null) as waiting, count(*) filter (where owner is not null) as sending,
   extract(epoch from $1 - min(due_at) filter (where owner is null and due_at <= $1))::float8 as oldest_due_seconds
@@ -95,6 +97,11 @@ class SendQueue:
         rows = sorted((row.id, row.fence.owner, row.fence.attempt) for row in taken)
         async with self._database.everyone(Role.DISPATCHER) as connection:
             await connection.execute(_GIVE_BACK, *columns(rows, 3), due_at)
+
+    async def forget(self, taken: Sequence[Taken]) -> None:
+        """Delete rows whose notification is gone: nothing is left to send or to tell of."""
+        async with self._database.everyone(Role.DISPATCHER) as connection:
+            await connection.execute(_FORGET, [row.id for row in taken])
 
     async def depth(self, now: datetime) -> tuple[int, int, float]:
         """Return how many rows wait, how many are being sent, and the age in seconds of the oldest that is due."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from notifications.content import decode
+import structlog
+
+from notifications.content import Kind, RenderedContent, RequestContent, decode
 from notifications.facts import EventKey
 from notifications.mail import Origin
 from notifications.status import Status
@@ -16,6 +19,8 @@ from storage.columns import columns, jsonb
 from storage.ledger import OUTBOX
 from storage.roles import Role
 from storage.session import Connection, Database
+
+log = structlog.get_logger()
 
 # Statements name their keys twice, as a list beside the join. A join alone is planned by what Postgres believes of the
 # table, and of one that is young and not analysed it believes that reading all rows of the batch's tenants is as good.
@@ -47,14 +52,19 @@ _ATTEMPTS = """
 insert into delivery_attempts (notification_id, n, tenant_id, provider, mail_from, outcome, error, reply,
   provider_message_id, worker, started_at, finished_at)
 select * from unnest($1::uuid[], $2::integer[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-  $9::text[], $10::text[], $11::timestamptz[], $12::timestamptz[]) on conflict do nothing"""
+  $9::text[], $10::text[], $11::timestamptz[], $12::timestamptz[])
+on conflict (notification_id, n) do update set outcome = excluded.outcome, error = excluded.error,
+  reply = excluded.reply, provider_message_id = excluded.provider_message_id, worker = excluded.worker,
+  finished_at = excluded.finished_at
+where delivery_attempts.error = 'worker_died'"""
 
 _STATUS = """
 update notification_logs l set status = k.status, reason = k.reason, version = l.version + 1, updated_at = k.at,
+  gates = coalesce(k.gates, l.gates),
   trail = l.trail || jsonb_build_array(jsonb_build_object(
     'version', l.version + 1, 'status', k.status, 'reason', k.reason, 'at', k.at))
-from (select *, $5::timestamptz as at
-  from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[]) u (id, tenant_id, status, reason)) k
+from (select *, $6::timestamptz as at
+  from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::jsonb[]) u (id, tenant_id, status, reason, gates)) k
 where l.id = any($1::uuid[]) and l.id = k.id and l.tenant_id = k.tenant_id
   and (status_rank(l.status) = 0 or status_rank(k.status) > status_rank(l.status))
 returning l.id, l.version"""
@@ -109,10 +119,10 @@ class PostgresTransitions:
         async with self._database.tenants(Role.WORKER, tenant_ids) as connection:
             held = await _move_queue_rows(connection, ordered)
             await _insert_attempts(connection, ordered)
-            late = [change for change in ordered if change.id not in held and change.status is Status.ACCEPTED]
-            versions = await _raise_status(connection, [c for c in ordered if c.id in held or c in late], now)
+            late = {change.id for change in ordered if change.id not in held and change.status is Status.ACCEPTED}
+            versions = await _raise_status(connection, [c for c in ordered if c.id in held or c.id in late], now)
             if late:
-                await connection.execute(_PROVEN, [change.id for change in late])
+                await connection.execute(_PROVEN, sorted(late))
             await _write_contents(connection, [change for change in ordered if change.id in held])
             await _forget_contents(connection, [c for c in ordered if c.id in held or c in late])
             await _suppress(connection, ordered)
@@ -146,8 +156,16 @@ def _waiting(taken: Taken, row: Any) -> Waiting:
         status=Status(row["status"]),
         tries=row["tries"],
         template_name=row["template_name"],
-        content=None if row["message"] is None else decode(row["kind"], row["message"]),
+        content=None if row["message"] is None else _content(taken.id, row["kind"], row["message"]),
     )
+
+
+def _content(notification_id: UUID, kind: Kind, message: bytes) -> RequestContent | RenderedContent | None:
+    try:
+        return decode(kind, message)
+    except (ValueError, KeyError, zlib.error):
+        log.exception("content.unreadable", notification_id=str(notification_id))
+        return None
 
 
 async def _move_queue_rows(connection: Connection, changes: Sequence[Transition]) -> set[UUID]:
@@ -194,8 +212,17 @@ async def _insert_attempts(connection: Connection, changes: Sequence[Transition]
 
 
 async def _raise_status(connection: Connection, changes: Sequence[Transition], now: datetime) -> dict[UUID, int]:
-    rows = [(change.id, change.origin.event.tenant_id, change.status, change.reason) for change in changes]
-    return dict(await connection.fetch(_STATUS, *columns(rows, 4), now)) if rows else {}
+    rows = [
+        (
+            change.id,
+            change.origin.event.tenant_id,
+            change.status,
+            change.reason,
+            None if change.verdict is None else jsonb(change.verdict.document()),
+        )
+        for change in changes
+    ]
+    return dict(await connection.fetch(_STATUS, *columns(rows, 5), now)) if rows else {}
 
 
 async def _write_contents(connection: Connection, changes: Sequence[Transition]) -> None:
