@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Protocol
@@ -63,6 +63,7 @@ class Recorder(mode.Service):
         self._waiting: asyncio.Queue[Attempted] = asyncio.Queue()
         self._unrecorded = 0
         self._recorded = asyncio.Event()
+        self._enough = asyncio.Event()
         self.resend: Resend | None = None
         super().__init__(**options)
 
@@ -70,6 +71,8 @@ class Recorder(mode.Service):
         """Take one finished or handed-back attempt; it is committed soon."""
         self._unrecorded += 1
         self._waiting.put_nowait(attempted)
+        if self._waiting.qsize() + 1 >= GROUP:
+            self._enough.set()
 
     async def on_stop(self) -> None:
         """Commit everything that was put, within the drain time."""
@@ -92,16 +95,22 @@ class Recorder(mode.Service):
     async def _run(self) -> None:
         while True:
             group = [await self._waiting.get()]
-            until = time.monotonic() + GROUP_SECONDS
-            while len(group) < GROUP and (left := until - time.monotonic()) > 0:
-                try:
-                    group.append(await asyncio.wait_for(self._waiting.get(), left))
-                except TimeoutError:
-                    break
+            await self._wait_for_more()
+            while len(group) < GROUP and not self._waiting.empty():
+                group.append(self._waiting.get_nowait())
             for part in _once_each(group):
                 await self._commit(part)
             self._unrecorded -= len(group)
             self._recorded.set()
+
+    async def _wait_for_more(self) -> None:
+        """Return when a group is full or its time is over; with one timer a group, not one an outcome."""
+        if self._waiting.qsize() + 1 >= GROUP:
+            return
+        self._enough.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GROUP_SECONDS):
+                await self._enough.wait()
 
     async def _commit(self, group: list[Attempted]) -> None:
         """Commit a group, however often Postgres is away; a change it refuses is set apart and tried again later."""

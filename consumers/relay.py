@@ -80,14 +80,15 @@ class Relay(mode.Service):
             raise UnavailableError(f"Redis: {type(error).__name__}") from error
 
     async def _keep_house(self) -> None:
-        """Once an hour: partitions ahead, and old delivery events trimmed by age, never by length."""
+        """Once an hour: partitions ahead, what is older than it is kept, delivery events trimmed by age, never length."""
         if time.monotonic() - self._kept_at < _HOUSEKEEPING_SECONDS:
             return
         made = await self._outbox.ensure_partitions()
+        dropped = await self._outbox.apply_retention()
         oldest = int((self._clock() - self._retention).timestamp() * 1000)
         try:
             await self._redis.xtrim(self._streams["deliveries"], minid=oldest, approximate=True)
         except (RedisError, OSError) as error:
             raise UnavailableError(f"Redis: {type(error).__name__}") from error
         self._kept_at = time.monotonic()
-        log.info("relay.house_kept", partitions_made=made)
+        log.info("relay.house_kept", partitions_made=made, partitions_dropped=dropped)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -201,4 +201,4 @@ def spaced(want: SlotWant, now: datetime) -> list[datetime]:
 
 def rendered_content(request: RequestContent, *, subject: str, html: str, text: str) -> RenderedContent:
     """Return the words with the addressing they were asked for with."""
-    return RenderedContent(addressing=replace(request.addressing), subject=subject, html=html, text=text)
+    return RenderedContent(addressing=request.addressing, subject=subject, html=html, text=text)

@@ -16,7 +16,7 @@ def columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
 
 def jsonb(value: Mapping[str, Any] | Sequence[Any]) -> str:
     """Serialise for a jsonb column; UUIDs and times become strings."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_plain)
+    return _ENCODE(value)
 
 
 def _plain(value: object) -> str:
@@ -25,3 +25,6 @@ def _plain(value: object) -> str:
     if isinstance(value, UUID):
         return str(value)
     raise TypeError(f"{type(value).__name__} has no place in a stored document")
+
+
+_ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_plain).encode

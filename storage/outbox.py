@@ -39,3 +39,8 @@ class Outbox:
         """Make the partitions of the coming week and months, and return how many were missing."""
         async with self._database.everyone(Role.DISPATCHER) as connection:
             return int(await connection.fetchval("select ensure_partitions()"))
+
+    async def apply_retention(self) -> int:
+        """Drop what is older than it is kept, and return how many partitions that were."""
+        async with self._database.everyone(Role.DISPATCHER) as connection:
+            return int(await connection.fetchval("select apply_retention()"))

@@ -160,8 +160,8 @@ async def open_database(dsn: str, pool_sizes: dict[Role, int]) -> AsyncGenerator
                         "timezone": "UTC",
                         # Compiling costs more than any query of ours runs.
                         "jit": "off",
-                        # All of ours are look-ups by key. A plan that was made while a table was empty would read it whole
-                        # for as long as the connection keeps the plan.
+                        # All of ours are look-ups by key. A plan that was made while a table was empty would
+                        # read it whole for as long as the connection keeps the plan.
                         "enable_seqscan": "off",
                     },
                 )

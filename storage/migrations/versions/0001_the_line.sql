@@ -321,8 +321,8 @@ begin
   return null;
 end $$;
 
--- Partitions are made a week and two months ahead; nothing is dropped here. Months and days of ids are ranges of UUIDv8,
--- whose upper 48 bits are milliseconds.
+-- Partitions are made a week and two months ahead. Months and days of ids are ranges of UUIDv8, whose upper 48 bits are
+-- milliseconds.
 create function ensure_partitions(today date default (now() at time zone 'utc')::date) returns integer
 language plpgsql security definer set search_path = outbound, pg_temp as $$
 declare
@@ -362,6 +362,32 @@ end $$;
 
 create function id_at(at timestamptz) returns uuid language sql immutable as $$
   select (lpad(to_hex((extract(epoch from at) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid $$;
+
+-- Bodies and contents are kept 30 days, the inbox 35 (the window in which a repeat is known as one). A day of contents
+-- stays while anything of it waits to be sent. Returns how many partitions were dropped.
+create function apply_retention(today date default (now() at time zone 'utc')::date) returns integer
+language plpgsql security definer set search_path = outbound, pg_temp as $$
+declare
+  dropped integer := 0;
+  item record;
+begin
+  for item in
+    select c.relname as child, to_date(right(c.relname, 8), 'YYYYMMDD') as day, p.relname as parent
+      from pg_inherits i join pg_class c on c.oid = i.inhrelid join pg_class p on p.oid = i.inhparent
+     where p.relnamespace = 'outbound'::regnamespace and p.relname in ('event_bodies', 'message_contents')
+       and c.relname ~ '_d[0-9]{8}$' and to_date(right(c.relname, 8), 'YYYYMMDD') < today - 30
+  loop
+    if item.parent = 'message_contents' and exists (
+      select from send_queue where notification_id >= id_at(item.day::timestamp at time zone 'utc')
+        and notification_id < id_at((item.day + 1)::timestamp at time zone 'utc')) then
+      continue;
+    end if;
+    execute format('drop table %I', item.child);
+    dropped := dropped + 1;
+  end loop;
+  delete from consumed_events where received_at < today - 35;
+  return dropped;
+end $$;
 
 -- Who has something due, from a tenant on: a loose index scan over tenants that wait at all, then one look-up each. The
 -- first condition is the idle case: nothing is due, and nothing else is looked at.
@@ -432,6 +458,9 @@ begin
     execute format('create policy system_rows_owner on %I to outbound_owner using (tenant_id is null)', name);
   end loop;
   execute 'create policy slugs on tenants for select to outbound_owner using (true)';
+  -- what retention has to see, and nothing newer
+  execute 'create policy retention on send_queue for select to outbound_owner using (true)';
+  execute 'create policy retention on consumed_events to outbound_owner using (received_at < now() - interval ''34 days'')';
   -- ids only: the dispatcher works for all tenants
   foreach name in array array['send_queue', 'outbox'] loop
     execute format('create policy dispatcher on %I to outbound_dispatcher using (true)', name);
@@ -495,6 +524,10 @@ grant update (state, updated_at) on dead_letters to outbound_platform;
 revoke all on function ensure_partitions(date) from public;
 
 grant execute on function ensure_partitions(date) to outbound_dispatcher;
+
+revoke all on function apply_retention(date) from public;
+
+grant execute on function apply_retention(date) to outbound_dispatcher;
 
 revoke all on function slug_is_taken(text, uuid) from public;
 
