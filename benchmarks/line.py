@@ -171,11 +171,11 @@ def show(result: Result, console: Console) -> None:
     table.add_row("goal", "", "", "", "≥ 0.50", "≤ 320", "≤ 200", "≤ 5120", style="dim")
     console.print(table)
     console.print(f"memory of the worker: {result.worker_mib:.0f} MiB (goal ≤ 120 MB)")
-    for one in result.latencies:
-        goal = " (goal p99 ≤ 50 ms)" if one.rate == max(_LATENCY_RATES) else ""
+    for latency in result.latencies:
+        goal = " (goal p99 ≤ 50 ms)" if latency.rate == max(_LATENCY_RATES) else ""
         console.print(
-            f"event to acceptance at {one.rate}/s: p50 {one.p50_ms:.1f} ms, p99 {one.p99_ms:.1f} ms,"
-            f" worst {one.worst_ms:.1f} ms{goal}"
+            f"event to acceptance at {latency.rate}/s: p50 {latency.p50_ms:.1f} ms, p99 {latency.p99_ms:.1f} ms,"
+            f" worst {latency.worst_ms:.1f} ms{goal}"
         )
 
 

@@ -8,10 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import ResponseError
 
 from notifications.entry import Entry
-from notifications.ports import UnavailableError
+from storage.redis_errors import redis_away
 
 BLOCK_MS = 500
 """Well below the reader's socket time-out: redis-py otherwise repeats the command in silence."""
@@ -35,13 +35,12 @@ class RedisBus:
     async def ensure_groups(self) -> None:
         """Create streams and groups that are missing; a new group begins with what is already there."""
         for stream in self._streams:
-            try:
-                await self._redis.xgroup_create(stream, self._group, id="0", mkstream=True)
-            except ResponseError as error:
-                if "BUSYGROUP" not in str(error):
-                    raise UnavailableError(f"Redis: {error}") from error
-            except (RedisError, OSError) as error:
-                raise UnavailableError(f"Redis: {type(error).__name__}") from error
+            with redis_away():
+                try:
+                    await self._redis.xgroup_create(stream, self._group, id="0", mkstream=True)
+                except ResponseError as error:
+                    if "BUSYGROUP" not in str(error):
+                        raise
 
     async def read(self, consumer: str, room: int, bytes_left: int) -> list[Entry]:
         """Read new entries, at most `room` and about `bytes_left`; waits half a second for the first.
@@ -51,16 +50,15 @@ class RedisBus:
         """
         # COUNT is for each stream, and of each one it is at least one.
         count = max(1, min(_READ_COUNT, room, int(bytes_left / self._average_bytes)) // len(self._streams))
-        try:
-            reply = await self._reader.xreadgroup(
-                self._group, consumer, dict.fromkeys(self._streams, ">"), count=count, block=BLOCK_MS
-            )
-        except ResponseError as error:
-            if "NOGROUP" in str(error):
-                await self.ensure_groups()
-            raise UnavailableError(f"Redis: {type(error).__name__}") from error
-        except (RedisError, OSError) as error:
-            raise UnavailableError(f"Redis: {type(error).__name__}") from error
+        with redis_away():
+            try:
+                reply = await self._reader.xreadgroup(
+                    self._group, consumer, dict.fromkeys(self._streams, ">"), count=count, block=BLOCK_MS
+                )
+            except ResponseError as error:
+                if "NOGROUP" in str(error):
+                    await self.ensure_groups()
+                raise
         entries = [
             Entry(stream=stream.decode(), entry_id=entry_id.decode(), fields=fields)
             for stream, found in _streams_of(reply)
@@ -80,14 +78,12 @@ class RedisBus:
             UnavailableError: when Redis is away.
         """
         taken: list[Entry] = []
-        try:
+        with redis_away():
             for stream in self._streams:
                 for owner in await self._redis.xinfo_consumers(stream, self._group):
                     name = owner["name"].decode()
                     if owner["pending"] and is_abandoned(name):
                         taken += await self._take_from(stream, name, consumer, is_held, room - len(taken))
-        except (RedisError, OSError) as error:
-            raise UnavailableError(f"Redis: {type(error).__name__}") from error
         return taken
 
     async def _take_from(
@@ -140,11 +136,9 @@ class RedisBus:
         for before, entry in zip(entries, counted, strict=True):
             if before.is_abandoned:
                 groups.setdefault((entry.stream, entry.deliveries), []).append(entry.entry_id)
-        try:
+        with redis_away():
             for (stream, deliveries), ids in groups.items():
                 await self._redis.xclaim(stream, self._group, consumer, 0, ids, retrycount=deliveries, justid=True)
-        except (RedisError, OSError) as error:
-            raise UnavailableError(f"Redis: {type(error).__name__}") from error
         return counted
 
     async def redeliver(self, consumer: str, entry: Entry) -> Entry | None:
@@ -153,10 +147,8 @@ class RedisBus:
         Raises:
             UnavailableError: when Redis is away.
         """
-        try:
+        with redis_away():
             claimed: Any = await self._redis.xclaim(entry.stream, self._group, consumer, 0, [entry.entry_id])
-        except (RedisError, OSError) as error:
-            raise UnavailableError(f"Redis: {type(error).__name__}") from error
         if not claimed:
             return None
         return Entry(stream=entry.stream, entry_id=entry.entry_id, fields=entry.fields, deliveries=entry.deliveries + 1)
@@ -170,7 +162,7 @@ class RedisBus:
         by_stream: dict[str, list[str]] = {}
         for entry in entries:
             by_stream.setdefault(entry.stream, []).append(entry.entry_id)
-        try:
+        with redis_away():
             await self._look_at_groups()
             async with self._redis.pipeline(transaction=True) as pipe:
                 for stream, ids in by_stream.items():
@@ -178,8 +170,6 @@ class RedisBus:
                     if not self._others.get(stream, True):
                         pipe.xdel(stream, *ids)
                 await pipe.execute()
-        except (RedisError, OSError) as error:
-            raise UnavailableError(f"Redis: {type(error).__name__}") from error
 
     async def _look_at_groups(self) -> None:
         if time.monotonic() - self._looked_at < _LOOK_AT_GROUPS_SECONDS:
@@ -195,12 +185,10 @@ class RedisBus:
         Raises:
             UnavailableError: when Redis is away.
         """
-        try:
+        with redis_away():
             for stream, has_others in self._others.items():
                 if has_others:
                     await self._redis.xtrim(stream, minid=await self._settled_below(stream), approximate=True)
-        except (RedisError, OSError) as error:
-            raise UnavailableError(f"Redis: {type(error).__name__}") from error
 
     async def _settled_below(self, stream: str) -> str:
         lowest: list[tuple[int, int]] = []
@@ -220,11 +208,9 @@ class RedisBus:
             UnavailableError: when Redis is away.
         """
         ages: dict[str, float] = {}
-        try:
+        with redis_away():
             for stream in self._streams:
                 ages[stream] = await self._oldest(stream, now)
-        except (RedisError, OSError) as error:
-            raise UnavailableError(f"Redis: {type(error).__name__}") from error
         return ages
 
     async def _oldest(self, stream: str, now: float) -> float:

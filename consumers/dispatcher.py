@@ -13,10 +13,11 @@ import structlog
 from redis.asyncio import Redis
 
 from consumers.identity import Identity
+from consumers.repeating import AWAY_SECONDS, repeat
 from consumers.sender import Sender
 from notifications.adoption import adopt
 from notifications.metrics import LineMetrics
-from notifications.ports import FencedError, UnavailableError
+from notifications.ports import UnavailableError
 from notifications.reopening import Reopening
 from notifications.status import RANK, Status
 from notifications.transition import Taken, Transitions
@@ -28,7 +29,6 @@ from storage.workers import Worker, Workers
 log = structlog.get_logger()
 
 _IDLE_SECONDS = 0.1
-_AWAY_SECONDS = 0.5
 _ADOPT_SECONDS = 1.0
 _MEASURE_SECONDS = 5.0
 _BATCH = 128
@@ -77,31 +77,20 @@ class Dispatcher(mode.Service):
 
     @mode.Service.task
     async def _dispatch(self) -> None:
-        while not self.should_stop:
-            try:
-                moved = await self._dispatch_once()
-            except (UnavailableError, FencedError) as error:
-                log.warning("dispatcher.waiting", error=str(error))
-                await self.sleep(_AWAY_SECONDS)
-            except Exception:
-                log.exception("dispatcher.failed")
-                await self.sleep(_AWAY_SECONDS)
-            else:
-                if not moved:
-                    await self.sleep(_IDLE_SECONDS)
+        await repeat(self, "dispatcher", self._dispatch_once)
 
-    async def _dispatch_once(self) -> int:
+    async def _dispatch_once(self) -> float:
         room = min(_BATCH, self._sender.free())
         if room <= 0 or not self._identity.is_fresh():
-            return 0
+            return _IDLE_SECONDS
         async with self._taking:
             if self.should_stop:
-                return 0
+                return _IDLE_SECONDS
             taken = await self._queue.take(self._identity.owner, room, self._clock())
             self._sender.is_behind = len(taken) >= room
             if taken:
                 await self._open(taken)
-        return len(taken)
+        return 0 if taken else _IDLE_SECONDS
 
     async def _open(self, taken: Sequence[Taken]) -> None:
         """Open what was taken. Whatever goes wrong, no row stays ours without a mail in the sender."""
@@ -140,22 +129,19 @@ class Dispatcher(mode.Service):
             try:
                 await self._queue.give_back(taken, due_at)
             except UnavailableError:
-                await self.sleep(_AWAY_SECONDS)
+                await self.sleep(AWAY_SECONDS)
             else:
                 return
 
     @mode.Service.task
     async def _adopt(self) -> None:
-        while not self.should_stop:
-            try:
-                for worker in await self._workers.all():
-                    if not worker.is_alive or self._is_my_past(worker):
-                        await self._adopt_one(worker)
-            except UnavailableError as error:
-                log.warning("dispatcher.adoption_waits", error=str(error))
-            except Exception:
-                log.exception("dispatcher.adoption_failed")
-            await self.sleep(_ADOPT_SECONDS)
+        await repeat(self, "adoption", self._adopt_the_dead)
+
+    async def _adopt_the_dead(self) -> float:
+        for worker in await self._workers.all():
+            if not worker.is_alive or self._is_my_past(worker):
+                await self._adopt_one(worker)
+        return _ADOPT_SECONDS
 
     def _is_my_past(self, worker: Worker) -> bool:
         mine = self._identity.worker
@@ -175,15 +161,11 @@ class Dispatcher(mode.Service):
 
     @mode.Service.task
     async def _measure(self) -> None:
-        while not self.should_stop:
-            try:
-                waiting, sending, oldest = await self._queue.depth(self._clock())
-            except UnavailableError:
-                pass
-            except Exception:
-                log.exception("dispatcher.measure_failed")
-            else:
-                self._metrics.queue_waiting.set(waiting)
-                self._metrics.queue_sending.set(sending)
-                self._metrics.queue_oldest_due_seconds.set(oldest)
-            await self.sleep(_MEASURE_SECONDS)
+        await repeat(self, "queue depth", self._measure_once)
+
+    async def _measure_once(self) -> float:
+        waiting, sending, oldest = await self._queue.depth(self._clock())
+        self._metrics.queue_waiting.set(waiting)
+        self._metrics.queue_sending.set(sending)
+        self._metrics.queue_oldest_due_seconds.set(oldest)
+        return _MEASURE_SECONDS

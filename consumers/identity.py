@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 
 from notifications.ports import UnavailableError
 from storage.flight import FlightMarks, run_id
+from storage.redis_errors import redis_away
 from storage.workers import Beat, Worker, Workers
 
 log = structlog.get_logger()
@@ -106,10 +107,8 @@ class Identity(mode.Service):
 
     async def _register(self) -> None:
         started = time.monotonic()
-        try:
+        with redis_away():
             current = await run_id(self._redis)
-        except (RedisError, OSError) as error:
-            raise UnavailableError(f"Redis: {type(error).__name__}") from error
         worker = await self._workers.register(
             self._name, host=socket.gethostname(), pid=os.getpid(), redis_run_id=current
         )

@@ -10,17 +10,17 @@ from typing import Any
 import mode
 import structlog
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
+from consumers.repeating import repeat
 from notifications.ports import UnavailableError
 from storage.outbox import Outbox
+from storage.redis_errors import redis_away
 
 log = structlog.get_logger()
 
 BATCH = 500
 _IDLE_SECONDS = 0.05
 _STANDBY_SECONDS = 1.0
-_AWAY_SECONDS = 0.5
 _HOUSEKEEPING_SECONDS = 3600.0
 
 
@@ -55,40 +55,30 @@ class Relay(mode.Service):
 
     @mode.Service.task
     async def _run(self) -> None:
-        while not self.should_stop:
-            try:
-                moved = await self._outbox.move(self._publish, BATCH)
-                if moved is not None:
-                    await self._keep_house()
-            except UnavailableError as error:
-                log.warning("relay.waiting", error=str(error))
-                await self.sleep(_AWAY_SECONDS)
-            except Exception:
-                log.exception("relay.failed")
-                await self.sleep(_AWAY_SECONDS)
-            else:
-                if not moved:
-                    await self.sleep(_STANDBY_SECONDS if moved is None else _IDLE_SECONDS)
+        await repeat(self, "relay", self._move)
+
+    async def _move(self) -> float:
+        moved = await self._outbox.move(self._publish, BATCH)
+        if moved is None:
+            return _STANDBY_SECONDS
+        await self._keep_house()
+        return 0 if moved else _IDLE_SECONDS
 
     async def _publish(self, events: Sequence[tuple[str, str]]) -> None:
-        try:
+        with redis_away():
             async with self._redis.pipeline(transaction=True) as pipe:
                 for stream, body in events:
                     pipe.xadd(self._streams[stream], {"data": body})
                 await pipe.execute()
-        except (RedisError, OSError) as error:
-            raise UnavailableError(f"Redis: {type(error).__name__}") from error
 
     async def _keep_house(self) -> None:
-        """Once an hour: partitions ahead, what is older than it is kept, delivery events trimmed by age, never length."""
+        """Once an hour: make partitions ahead, drop what is old, trim delivery events by age, never by length."""
         if time.monotonic() - self._kept_at < _HOUSEKEEPING_SECONDS:
             return
         made = await self._outbox.ensure_partitions()
         dropped = await self._outbox.apply_retention()
         oldest = int((self._clock() - self._retention).timestamp() * 1000)
-        try:
+        with redis_away():
             await self._redis.xtrim(self._streams["deliveries"], minid=oldest, approximate=True)
-        except (RedisError, OSError) as error:
-            raise UnavailableError(f"Redis: {type(error).__name__}") from error
         self._kept_at = time.monotonic()
         log.info("relay.house_kept", partitions_made=made, partitions_dropped=dropped)

@@ -165,7 +165,7 @@ class Sender(mode.Service):
             message = compose(mail)
         except (InvalidMessageError, InvalidAddressError, ValueError) as error:
             # Not the traceback: it would hold the address.
-            log.error("sender.invalid_message", notification_id=str(mail.id), error=type(error).__name__)  # noqa: TRY400
+            log.error("sender.invalid_message", notification_id=str(mail.id), error=type(error).__name__)  # noqa: TRY400 - see above
             return _refused(mail, self._clock(), "invalid_message")
 
         async def begin() -> bool:

@@ -14,6 +14,7 @@ import structlog
 from consumers.bus import RedisBus
 from consumers.identity import Identity
 from consumers.read_ahead import ReadAhead
+from consumers.repeating import AWAY_SECONDS, repeat
 from consumers.sender import Sender
 from notifications.entry import Entry
 from notifications.metrics import LineMetrics
@@ -24,7 +25,6 @@ from storage.workers import Workers
 log = structlog.get_logger()
 
 MAX_DELIVERIES = 5
-_AWAY_SECONDS = 0.5
 _RECOVER_SECONDS = 2.0
 _MEASURE_SECONDS = 5.0
 _POISON_DELAY = timedelta(seconds=1)
@@ -92,21 +92,21 @@ class Source(mode.Service):
 
     @mode.Service.task
     async def _read(self) -> None:
-        while not self.should_stop:
-            if not self._ahead.room:
-                self._room.clear()
-                await self._room.wait()
-                continue
-            try:
-                await self._take_up_own()
-                entries = await self._bus.read(self._identity.worker.name, self._ahead.room, self._ahead.bytes_left)
-            except UnavailableError as error:
-                # The reply may be lost with the entries already ours: look before the next read.
-                self._may_own_unknown = True
-                log.warning("source.waiting", error=str(error))
-                await self.sleep(_AWAY_SECONDS)
-                continue
-            self._admit(entries)
+        await repeat(self, "source", self._read_once)
+
+    async def _read_once(self) -> float:
+        if not self._ahead.room:
+            self._room.clear()
+            await self._room.wait()
+            return 0
+        try:
+            await self._take_up_own()
+            self._admit(await self._bus.read(self._identity.worker.name, self._ahead.room, self._ahead.bytes_left))
+        except UnavailableError:
+            # The reply may be lost with the entries already ours: look before the next read.
+            self._may_own_unknown = True
+            raise
+        return 0
 
     async def _take_up_own(self) -> None:
         """Take up what Redis holds pending for us and we do not know of: from a former run, or a lost reply."""
@@ -124,17 +124,14 @@ class Source(mode.Service):
 
     @mode.Service.task
     async def _recover(self) -> None:
+        await repeat(self, "recovery", self._take_over)
+
+    async def _take_over(self) -> float:
         """Take over what a worker that is dead had read and not settled."""
-        while not self.should_stop:
-            try:
-                mine = self._identity.worker.name
-                living = {mine} | {worker.name for worker in await self._workers.all() if worker.is_alive}
-                self._admit(await self._bus.take_over(mine, _not_in(living), self._ahead.holds, self._ahead.room))
-            except UnavailableError as error:
-                log.warning("source.recovery_waits", error=str(error))
-            except Exception:
-                log.exception("source.recovery_failed")
-            await self.sleep(_RECOVER_SECONDS)
+        mine = self._identity.worker.name
+        living = {mine} | {worker.name for worker in await self._workers.all() if worker.is_alive}
+        self._admit(await self._bus.take_over(mine, _not_in(living), self._ahead.holds, self._ahead.room))
+        return _RECOVER_SECONDS
 
     @mode.Service.task
     async def _compose(self) -> None:
@@ -197,7 +194,7 @@ class Source(mode.Service):
                     return await self._bus.count(self._identity.worker.name, batch)
             except UnavailableError as error:
                 log.warning("source.line_waits", error=str(error), entries=len(batch))
-            await asyncio.sleep(_AWAY_SECONDS)
+            await asyncio.sleep(AWAY_SECONDS)
         return None
 
     async def _tried(self, batch: Sequence[Entry]) -> bool:
@@ -207,14 +204,14 @@ class Source(mode.Service):
                 await self._line.process(batch)
             except (UnavailableError, FencedError) as error:
                 log.warning("source.line_waits", error=str(error), entries=len(batch))
-                await asyncio.sleep(_AWAY_SECONDS)
+                await asyncio.sleep(AWAY_SECONDS)
                 if self.should_stop:
                     return True
             except Exception:
                 if await self._is_storage_up():
                     log.exception("source.batch_failed", entries=len(batch))
                     return False
-                await asyncio.sleep(_AWAY_SECONDS)
+                await asyncio.sleep(AWAY_SECONDS)
                 if self.should_stop:
                     return True
             else:
@@ -238,7 +235,7 @@ class Source(mode.Service):
                 again = await self._bus.redeliver(self._identity.worker.name, entry)
             except (UnavailableError, FencedError) as error:
                 log.warning("source.line_waits", error=str(error), entries=1)
-                await asyncio.sleep(_AWAY_SECONDS)
+                await asyncio.sleep(AWAY_SECONDS)
                 continue
             if again is None:
                 self._release([entry])
@@ -255,16 +252,13 @@ class Source(mode.Service):
 
     @mode.Service.task
     async def _measure(self) -> None:
-        while not self.should_stop:
-            try:
-                for stream, age in (await self._bus.oldest_unacknowledged(time.time())).items():
-                    self._metrics.oldest_unacknowledged_seconds.labels(stream).set(age)
-                await self._bus.trim()
-            except UnavailableError:
-                pass
-            except Exception:
-                log.exception("source.measure_failed")
-            await self.sleep(_MEASURE_SECONDS)
+        await repeat(self, "stream age", self._measure_once)
+
+    async def _measure_once(self) -> float:
+        for stream, age in (await self._bus.oldest_unacknowledged(time.time())).items():
+            self._metrics.oldest_unacknowledged_seconds.labels(stream).set(age)
+        await self._bus.trim()
+        return _MEASURE_SECONDS
 
     async def on_stop(self) -> None:
         """Let the batch in the making end; what was only read ahead stays pending for whoever comes next."""

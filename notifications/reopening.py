@@ -86,7 +86,7 @@ class Reopening:
         if taken.opened_at is None or taken.provider is None or taken.reason is Reason.UNCONFIRMED:
             return False
         is_old = now - taken.opened_at >= self.retry.key_lifetime
-        return taken.is_pinned and is_old and self.senders.is_idempotent(taken.provider)
+        return taken.is_pinned and is_old and self.senders.is_idempotent(taken.provider) is True
 
     def _judge(
         self,

@@ -47,9 +47,9 @@ class Senders:
         provider = self.providers.choose(from_domain=first.sender.domain, fallback_domain=second.sender.domain)
         return first if provider == first.provider else second
 
-    def is_idempotent(self, provider: str) -> bool:
-        """Tell whether a repeat at a provider is safe; one that is no longer configured offers nothing."""
-        return self.providers.is_known(provider) and self.providers.is_idempotent(provider)
+    def is_idempotent(self, provider: str) -> bool | None:
+        """Tell whether a repeat at a provider is safe; None where it is no longer configured and nothing is known."""
+        return self.providers.is_idempotent(provider) if self.providers.is_known(provider) else None
 
     def alternative(self, tenant: TenantSettings, provider: str) -> SenderChoice | None:
         """Return where a mail that `provider` did not take may go on: from the primary to the fallback, never back."""

@@ -9,7 +9,7 @@ from uuid import UUID
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from notifications.ports import UnavailableError
+from storage.redis_errors import redis_away
 
 _OPEN = "open"
 _CLOSED = "closed"
@@ -50,10 +50,8 @@ class FlightMarks:
         Raises:
             UnavailableError: when Redis is away.
         """
-        try:
+        with redis_away():
             await self._redis.hset(self._key, _OPEN, "1")
-        except (RedisError, OSError) as error:
-            raise UnavailableError(f"Redis: {type(error).__name__}") from error
 
     async def begin(self, notification_id: UUID, attempt: int) -> bool:
         """Mark an attempt as begun; False (refused, closed, or Redis away) means that it must not begin."""
@@ -93,11 +91,9 @@ async def close_and_read(redis: Redis, name: str, epoch: int, redis_run_id: str)
     Raises:
         UnavailableError: when Redis is away: adoption has to wait.
     """
-    try:
+    with redis_away():
         fields = await redis.eval(_CLOSE, 1, flight_key(name, epoch))
         current = await run_id(redis)
-    except (RedisError, OSError) as error:
-        raise UnavailableError(f"Redis: {type(error).__name__}") from error
     if fields is None or current != redis_run_id:
         return None
     names = (field.decode() for field in fields)

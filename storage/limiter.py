@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
-from notifications.ports import SlotWant, UnavailableError
+from notifications.ports import SlotWant
+from storage.redis_errors import redis_away
 
 # KEYS[i]: a tenant's lane; ARGV: now in ms, then per key: interval in ms, burst, count. The stored value is the
 # theoretical arrival time (TAT) of the next slot; a slot may be used (burst - 1) intervals before its TAT. Times are
@@ -45,10 +45,8 @@ class RedisLimiter:
         arguments: list[float] = [now.timestamp() * 1000]
         for want in wants:
             arguments += [60_000 / want.per_minute, want.burst, want.count]
-        try:
+        with redis_away():
             firsts = await self._reserve(keys=keys, args=arguments)
-        except (RedisError, OSError) as error:
-            raise UnavailableError(f"Redis: {type(error).__name__}") from error
         return [
             slots(datetime.fromtimestamp(float(first) / 1000, tz=UTC), want)
             for want, first in zip(wants, firsts, strict=True)

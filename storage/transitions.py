@@ -124,7 +124,7 @@ class PostgresTransitions:
             if late:
                 await connection.execute(_PROVEN, sorted(late))
             await _write_contents(connection, [change for change in ordered if change.id in held])
-            await _forget_contents(connection, [c for c in ordered if c.id in held or c in late])
+            await _forget_contents(connection, [c for c in ordered if c.id in held or c.id in late])
             await _suppress(connection, ordered)
             await self._publish(connection, ordered, versions, now)
         return frozenset(held)

@@ -7,13 +7,12 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import redis.asyncio
+import asyncpg
 
 from tests.chaos.worker import WorkerProcess
 from tests.line.harness import TERMINAL, Line
@@ -77,6 +76,17 @@ class Field(Line):
             " where not l.granted and a.datname = current_database()"
         )
         return row[0]
+
+    async def end_sessions(self) -> None:
+        """End what killed workers were waiting for: Postgres misses a client only when it has something to say."""
+        connection = await asyncpg.connect(self.database, server_settings={"application_name": "chaos"})
+        try:
+            await connection.fetch(
+                "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
+                " where datname = current_database() and application_name like 'outbound %'"
+            )
+        finally:
+            await connection.close()
 
     async def quiet(self, *, seconds: float = 60) -> None:
         """Wait until nothing is left to do: no queue row, nothing pending or unread, no delivery event to publish."""
@@ -195,12 +205,3 @@ async def reach(count: Callable[[], int], target: int, *, seconds: float = 60) -
 def chaos_events(default: int) -> int:
     """Return how many events a run has: OUTBOUND_CHAOS_EVENTS, or what fits a quick run."""
     return int(os.environ.get("OUTBOUND_CHAOS_EVENTS") or default)
-
-
-@asynccontextmanager
-async def redis_client(url: str) -> AsyncIterator[Any]:
-    client = redis.asyncio.Redis.from_url(url)
-    try:
-        yield client
-    finally:
-        await client.aclose()

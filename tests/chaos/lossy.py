@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
-# A simple query of the protocol (https://www.postgresql.org/docs/current/protocol-message-formats.html): Q, length, text.
+# A simple query (https://www.postgresql.org/docs/current/protocol-message-formats.html): Q, length, text.
 _COMMIT = b"Q\x00\x00\x00\x0bcommit\x00"
 _COMMITS_SECONDS = 0.1
 _READ_BYTES = 65_536

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections import Counter
 
@@ -10,7 +11,7 @@ import pytest
 from tests.chaos.harness import Field, chaos_events, reach
 from tests.wires.resend import resend_wire
 
-KILLS = 10
+KILLS = int(os.environ.get("OUTBOUND_CHAOS_KILLS") or 10)
 
 
 @pytest.mark.chaos

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from tests.chaos.harness import Field, arrived_at, chaos_events, lines, reach
 from tests.wires.sink import SinkProcess
 
-KILLS = 10
+KILLS = int(os.environ.get("OUTBOUND_CHAOS_KILLS") or 10)
 
 
 @pytest.mark.chaos

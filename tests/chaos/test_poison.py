@@ -16,7 +16,7 @@ from tests.chaos.harness import GROUP, STREAMS, Field, arrived_at
 from tests.line.harness import eventually
 from tests.wires.sink import SinkProcess
 
-NEIGHBOURS = 300
+NEIGHBOURS = 100
 
 
 @asynccontextmanager
@@ -55,14 +55,14 @@ async def test_an_entry_that_ends_the_process_each_time_becomes_a_dead_letter(gr
         return found[0]["times_delivered"] if found else 0
 
     async def is_held_up(number: int) -> bool:
-        # The sessions of killed workers wait on: Postgres looks at a client only when it has something to say.
-        return await ground.waiting_for_locks() == number and await deliveries() == number
+        return bool(await ground.waiting_for_locks()) and await deliveries() == number
 
     async with held_up(ground, tenant, "/psa/tickets", "evt-poison"):
         for number in range(1, MAX_DELIVERIES + 1):
             worker.start()
             await eventually(partial(is_held_up, number), seconds=30)
             worker.kill()
+            await ground.end_sessions()
         worker.start()
         [letter] = await ground.dead_letters(seconds=60)
     await ground.quiet()

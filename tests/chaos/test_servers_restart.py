@@ -42,6 +42,9 @@ class Mortal:
         os.kill(self.server.pid, signal.SIGKILL)
         self.server.guard.wait()
 
+    def stop(self) -> None:
+        self.server.stop()
+
     def restart(self) -> None:
         self.server.stop()
         self.server = self._start(self._folder, durable=True, port=self._port)
@@ -63,7 +66,7 @@ def folder() -> Iterator[Path]:
 def redis_server(folder: Path) -> Iterator[Mortal]:
     with ExitStack() as stack:
         mortal = Mortal(start_valkey, folder / "valkey")
-        stack.callback(lambda: mortal.server.stop())
+        stack.callback(mortal.stop)
         yield mortal
 
 

@@ -143,12 +143,12 @@ def test_a_verified_user_is_told_and_remembered_as_verified() -> None:
         (
             "tenant.registered.v1",
             {"name": "Acme", "slug": "acme"},
-            DirectoryChange(kind="tenant_upsert", values={"name": "Acme", "slug": "acme"}),
+            DirectoryChange(kind="tenant_register", values={"name": "Acme", "slug": "acme", "is_active": True}),
         ),
         (
             "tenant.updated.v1",
             {"slug": "acme"},
-            DirectoryChange(kind="tenant_upsert", values={"name": None, "slug": "acme"}),
+            DirectoryChange(kind="tenant_update", values={"name": None, "slug": "acme"}),
         ),
         ("tenant.suspended.v1", {"reason": "unpaid"}, DirectoryChange(kind="tenant_suspend")),
         (

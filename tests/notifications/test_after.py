@@ -158,6 +158,17 @@ def test_the_pause_doubles_up_to_the_cap_and_half_of_it_is_drawn() -> None:
     assert POLICY.wait(10_000, 0.999) <= POLICY.cap
 
 
+@pytest.mark.parametrize("error", [None, NOT_BEGUN])
+def test_waiting_for_an_account_or_a_mark_ends_with_the_mail_s_age(error: str | None) -> None:
+    receipt = a_receipt(Outcome.NOT_SENT if error else Outcome.THROTTLED, error=error)
+
+    young = verdict(receipt, tries=50, opened_at=NOW - timedelta(hours=24))
+    old = verdict(receipt, opened_at=NOW - timedelta(hours=24, seconds=1))
+
+    assert isinstance(young, Waits)
+    assert old == Failed(reason=Reason.EXHAUSTED)
+
+
 @pytest.mark.parametrize("pinned", [False, True])
 def test_what_was_never_begun_waits_a_moment_and_keeps_its_place(pinned: bool) -> None:
     receipt = a_receipt(Outcome.NOT_SENT, error=NOT_BEGUN)

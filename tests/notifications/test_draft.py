@@ -81,7 +81,7 @@ def test_a_closed_gate_is_a_status_with_a_reason(
 
 
 def test_what_is_no_address_is_recorded_as_it_came_without_nul_and_in_part() -> None:
-    drafted = a_draft(facts=RecipientFacts(email="x\0" * 400), request=a_request(email=None))
+    drafted = a_draft(request=a_request(email="X\0" * 400))
 
     assert drafted.reason is Reason.INVALID_ADDRESS
     assert drafted.origin.recipient == "x" * 320

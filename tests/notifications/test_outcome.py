@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from notifications.after import Accepted, Continues, Failed, Next, Waits
-from notifications.outcome import Attempted, change_after, continued, handed_back
+from notifications.outcome import Attempted, attempt_row, change_after, continued, handed_back
 from notifications.status import Reason, Status
 from notifications.transition import AttemptRow, Fence, Leaves, Opens, Parks
 from providers.receipt import Outcome, SendReceipt
@@ -19,10 +19,8 @@ FAILED = Failed(reason=Reason.PERMANENT)
 MOVES = Continues(provider="resend")
 
 
-def attempted(receipt: SendReceipt | None = None, **mail: object) -> Attempted:
-    return Attempted(
-        mail=a_mail(**mail), receipt=receipt or a_receipt(), started_at=NOW, finished_at=later(milliseconds=20)
-    )
+def attempted(receipt: SendReceipt, **mail: object) -> Attempted:
+    return Attempted(mail=a_mail(**mail), receipt=receipt, started_at=NOW, finished_at=later(milliseconds=20))
 
 
 @pytest.mark.parametrize(
@@ -42,7 +40,7 @@ def attempted(receipt: SendReceipt | None = None, **mail: object) -> Attempted:
 def test_row_and_status_move_together_under_the_attempt_s_fence(
     next_: Next, status: Status, reason: Reason | None, queue: object
 ) -> None:
-    change = change_after(attempted(), next_, "worker:7", "noreply@fallback.example")
+    change = change_after(a_mail(), next_, attempt=None, next_mail_from="noreply@fallback.example")
 
     assert (change.id, change.fence) == (NOTIFICATION, Fence(owner=7, attempt=3))
     assert (change.status, change.reason, change.queue) == (status, reason, queue)
@@ -51,9 +49,9 @@ def test_row_and_status_move_together_under_the_attempt_s_fence(
 def test_an_attempt_enters_the_ledger_once_it_was_made() -> None:
     receipt = a_receipt(Outcome.TEMPORARY, error="greylisted", smtp_response="450 later", provider_message_id="id-1")
 
-    change = change_after(attempted(receipt), RETRY, "worker:7", None)
+    row = attempt_row(attempted(receipt), receipt, RETRY, "worker:7")
 
-    assert change.attempt == AttemptRow(
+    assert row == AttemptRow(
         n=3,
         provider="smtp",
         mail_from="noreply@acme.example.com",
@@ -65,22 +63,25 @@ def test_an_attempt_enters_the_ledger_once_it_was_made() -> None:
         started_at=NOW,
         finished_at=later(milliseconds=20),
     )
-    assert change_after(attempted(receipt), UNTRIED, "worker:7", None).attempt is None
+    assert change_after(a_mail(), RETRY, attempt=row).attempt is row
+    assert attempt_row(attempted(receipt), receipt, UNTRIED, "worker:7") is None
 
 
 def test_a_reply_is_kept_in_part_and_without_nul() -> None:
-    change = change_after(attempted(a_receipt(smtp_response="250 \0" + "x" * 5000)), Accepted(), "worker:7", None)
+    receipt = a_receipt(smtp_response="250 \0" + "x" * 5000)
 
-    assert change.attempt is not None
-    assert change.attempt.reply is not None
-    assert change.attempt.reply.startswith("250 \ufffdx")
-    assert len(change.attempt.reply) == 2000
+    row = attempt_row(attempted(receipt), receipt, Accepted(), "worker:7")
+
+    assert row is not None
+    assert row.reply is not None
+    assert row.reply.startswith("250 \ufffdx")
+    assert len(row.reply) == 2000
 
 
 @pytest.mark.parametrize("is_secret", [False, True])
 @pytest.mark.parametrize(("next_", "is_over"), [(Accepted(), True), (FAILED, True), (RETRY, False), (MOVES, False)])
 def test_a_secret_is_forgotten_when_it_is_over_and_not_before(next_: Next, is_over: bool, is_secret: bool) -> None:
-    change = change_after(attempted(is_secret=is_secret), next_, "worker:7", None)
+    change = change_after(a_mail(is_secret=is_secret), next_, attempt=None)
 
     assert change.forgets_content == (is_secret and is_over)
 
@@ -91,24 +92,22 @@ def test_a_secret_is_forgotten_when_it_is_over_and_not_before(next_: Next, is_ov
 def test_only_a_refused_mailbox_that_failed_for_good_is_suppressed(
     refused: bool, next_: Next, suppresses: bool
 ) -> None:
-    receipt = a_receipt(Outcome.PERMANENT, recipient_refused=refused)
+    change = change_after(a_mail(), next_, attempt=None, is_recipient_refused=refused)
 
-    assert change_after(attempted(receipt), next_, "worker:7", None).suppresses == suppresses
+    assert change.suppresses == suppresses
 
 
 def test_the_next_attempt_is_the_same_mail_at_the_other_provider() -> None:
     mail = a_mail(tries=1)
 
-    change = change_after(
-        Attempted(mail=mail, receipt=a_receipt(Outcome.NOT_SENT), started_at=NOW, finished_at=NOW), MOVES, "w", None
+    assert continued(mail, change_after(mail, MOVES, attempt=None)) == replace(
+        mail, attempt=4, tries=2, provider="resend"
     )
-
-    assert continued(mail, change) == replace(mail, attempt=4, tries=2, provider="resend")
 
 
 @pytest.mark.parametrize("next_", [Accepted(), FAILED, RETRY])
 def test_nothing_follows_what_is_over_or_waits(next_: Next) -> None:
-    assert continued(a_mail(), change_after(attempted(), next_, "worker:7", None)) is None
+    assert continued(a_mail(), change_after(a_mail(), next_, attempt=None)) is None
 
 
 @pytest.mark.parametrize("is_pinned", [False, True])

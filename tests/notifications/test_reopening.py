@@ -118,8 +118,9 @@ class Setting:
         template: TemplateVersion | None = None,
         service_enabled: bool = True,
         domains: frozenset[str] = frozenset(),
+        idempotent: bool = False,
     ) -> None:
-        self.smtp = ScriptedProvider("smtp", domains=domains)
+        self.smtp = ScriptedProvider("smtp", idempotent=idempotent, domains=domains)
         self.providers = ProviderManager({"smtp": self.smtp}, "smtp", now=Clock())
         self.ledger = KnownFacts(tenant or a_tenant(), recipient or RecipientFacts(), template or a_template())
         self.reopening = Reopening(
@@ -196,7 +197,10 @@ async def test_what_is_no_longer_wanted_is_skipped_and_what_may_have_gone_is_unc
     unsent = (await setting.decide(retried())).change
     doubtful = (await setting.decide(retried(is_pinned=True))).change
 
-    assert (unsent.status, unsent.reason, unsent.queue) == (Status.SKIPPED, reason, Leaves())
+    status = Status.SUPPRESSED if reason is Reason.SUPPRESSED else Status.SKIPPED
+    assert (unsent.status, unsent.reason, unsent.queue) == (status, reason, Leaves())
+    assert unsent.verdict is not None
+    assert unsent.verdict.reason is reason
     assert (doubtful.status, doubtful.reason, doubtful.queue) == (Status.FAILED, Reason.UNCONFIRMED, Leaves())
 
 
@@ -222,7 +226,8 @@ async def test_what_cannot_be_rendered_failed() -> None:
 async def test_whose_content_is_gone_failed() -> None:
     reopened = await Setting().decide(waiting(content=None))
 
-    assert (reopened.change.status, reopened.change.queue) == (Status.FAILED, Leaves())
+    assert (reopened.change.status, reopened.change.reason) == (Status.FAILED, Reason.CONTENT_GONE)
+    assert reopened.change.queue == Leaves()
 
 
 ENDS: list[tuple[dict[str, Any], Waiting]] = [
@@ -298,6 +303,19 @@ async def test_at_most_once_gives_an_attempt_in_doubt_up() -> None:
 
     assert (change.status, change.reason, change.queue) == (Status.FAILED, Reason.UNCONFIRMED, Leaves())
     assert change.forgets_content
+
+
+async def test_a_repeat_whose_key_is_forgotten_is_in_doubt_once() -> None:
+    setting = Setting(idempotent=True)
+    row: dict[str, Any] = {"is_pinned": True, "opened_at": later(hours=-23)}
+
+    stale = (await setting.decide(retried(**row))).change
+    fresh = await setting.decide(retried(**row | {"opened_at": later(hours=-22)}))
+    again = await setting.decide(retried(**row | {"reason": Reason.UNCONFIRMED}))
+
+    assert (stale.status, stale.attempt) == (Status.UNCERTAIN, None)
+    assert fresh.mail is not None
+    assert again.mail is not None
 
 
 @pytest.mark.parametrize("missing", [{"content": REQUEST}, {"opened_at": None}, {"provider": None}])

@@ -131,3 +131,9 @@ def test_a_sender_is_remembered_for_as_long_as_the_settings_stand() -> None:
     assert next_version.from_.display_name == "Renamed"
     assert other is not None
     assert other.mail_from == "noreply@other.mail.example"
+
+
+def test_whether_a_repeat_is_safe_is_unknown_of_a_provider_that_is_gone() -> None:
+    chooser, _ = senders()
+
+    assert [chooser.is_idempotent(name) for name in ("smtp", "resend", "gone")] == [False, True, None]

@@ -188,7 +188,7 @@ async def test_directory_changes_are_in_force_with_their_claim(
     ledger: PostgresLedger, superuser: Superuser, worker: Worker
 ) -> None:
     tenant, namesake = uuid4(), uuid4()
-    upsert = DirectoryChange(kind="tenant_upsert", values={"name": "Acme", "slug": "acme"})
+    upsert = DirectoryChange(kind="tenant_register", values={"name": "Acme", "slug": "acme"})
     user = DirectoryChange(kind="user_upsert", values={"user_id": "u-1", "email": " Alice@Example.com ", "name": "A"})
     for id_ in (tenant, namesake):
         await ledger.claim(a_claim(worker.id, an_event_row(id_, changes=(upsert, user)), notifications=[]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import product
 from typing import Any
 from uuid import UUID
 
@@ -51,11 +52,9 @@ def rows_of(tenant: UUID) -> dict[str, dict[str, Any]]:
 TABLES = sorted(rows_of(A))
 SYSTEM_ROWS = {"notification_categories", "notification_subtypes"}
 WRITERS = [Role.WORKER, Role.API]
-WRITE_ONLY = {
-    Role.WORKER: {"outbox", "dead_letters", "audit_log"},
-    Role.API: {"outbox", "dead_letters", "audit_log"},
-}
-"""What a role may add to at most, and never read."""
+WRITE_ONLY = ["audit_log", "dead_letters", "outbox"]
+"""What they may add to at most, and never read."""
+READABLE = sorted(set(TABLES) - set(WRITE_ONLY))
 
 
 def tenant_column(table: str) -> str:
@@ -106,11 +105,10 @@ async def test_the_rows_cover_every_table_with_a_tenant(superuser: Superuser) ->
     assert sorted({row[0] for row in found} | {"tenants"}) == TABLES
 
 
-@pytest.mark.parametrize("role", WRITERS)
 async def test_a_role_that_names_a_tenant_sees_that_tenant_s_rows_and_no_others(
-    db: Database, planted: Superuser, role: Role
+    db: Database, planted: Superuser
 ) -> None:
-    for table in set(TABLES) - WRITE_ONLY[role]:
+    for role, table in product(WRITERS, READABLE):
         async with db.tenants(role, (A,)) as connection:
             counts = await seen(connection, table)
         system = counts.pop(None, 0)
@@ -123,17 +121,15 @@ async def test_a_worker_sees_exactly_the_tenants_of_its_batch(db: Database, plan
         assert await seen(connection, "notification_logs") == {A: 1, B: 1}
 
 
-@pytest.mark.parametrize("role", WRITERS)
-async def test_a_role_that_names_no_tenant_sees_nobody_s_rows(db: Database, planted: Superuser, role: Role) -> None:
-    for table in set(TABLES) - WRITE_ONLY[role]:
+async def test_a_role_that_names_no_tenant_sees_nobody_s_rows(db: Database, planted: Superuser) -> None:
+    for role, table in product(WRITERS, READABLE):
         for open_ in (db.tenants(role, ()), db.everyone(role)):
             async with open_ as connection:
                 assert set(await seen(connection, table)) <= {None}, table
 
 
-@pytest.mark.parametrize("role", WRITERS)
-async def test_what_a_role_may_only_add_to_it_cannot_read(db: Database, planted: Superuser, role: Role) -> None:
-    for table in WRITE_ONLY[role]:
+async def test_what_a_role_may_only_add_to_it_cannot_read(db: Database, planted: Superuser) -> None:
+    for role, table in product(WRITERS, WRITE_ONLY):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             async with db.tenants(role, (A,)) as connection:
                 await seen(connection, table)
@@ -177,21 +173,18 @@ async def test_a_role_that_names_a_tenant_cannot_change_another_s_rows(
     assert await everything_of(planted, B) == before
 
 
-@pytest.mark.parametrize("named", [(A,), ()])
-@pytest.mark.parametrize("role", WRITERS)
-async def test_a_role_cannot_insert_for_a_tenant_it_does_not_name(
-    db: Database, superuser: Superuser, role: Role, named: tuple[UUID, ...]
-) -> None:
+async def test_a_role_cannot_insert_for_a_tenant_it_does_not_name(db: Database, superuser: Superuser) -> None:
     for tenant in (A, B):
         await insert(superuser.connection, "tenants", tenant, rows_of(tenant)["tenants"])
 
-    for table, row in rows_of(B).items():
-        if (role, table) == (Role.WORKER, "dead_letters"):
-            continue  # a dead letter tells whose it claims to be; only operators read it
-        fresh = row | {"slug": "another"} if table == "tenants" else row
-        with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            async with db.tenants(role, named) as connection:
-                await insert(connection, table, UUID(int=1) if table == "tenants" else B, fresh)
+    for role, named in product(WRITERS, ((A,), ())):
+        for table, row in rows_of(B).items():
+            if (role, table) == (Role.WORKER, "dead_letters"):
+                continue  # a dead letter tells whose it claims to be; only operators read it
+            fresh = row | {"slug": "another"} if table == "tenants" else row
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                async with db.tenants(role, named) as connection:
+                    await insert(connection, table, UUID(int=1) if table == "tenants" else B, fresh)
 
 
 async def test_system_rows_are_read_by_tenants_and_written_by_none(db: Database, superuser: Superuser) -> None:
@@ -288,7 +281,8 @@ async def test_the_owner_of_the_tables_is_bound_as_well(database: str, planted: 
     connection = await asyncpg.connect(database)
     try:
         await connection.execute(f"set role {Role.OWNER}")
-        for table in sorted(set(TABLES) - SYSTEM_ROWS - {"tenants"}):
+        # Two policies for its own functions: retention looks at the queue's ids, slugs are unique over all tenants.
+        for table in sorted(set(TABLES) - SYSTEM_ROWS - {"send_queue", "tenants"}):
             rows = await connection.fetch(f"select * from outbound.{table}")  # noqa: S608 - names of this file
             assert rows == [], table
     finally:

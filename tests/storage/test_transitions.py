@@ -92,23 +92,14 @@ async def test_a_failover_is_a_transition_of_the_row_and_not_told(
     assert late == frozenset()
 
 
-@pytest.mark.parametrize("fence", ["owner", "attempt"])
-@pytest.mark.parametrize("status", [Status.QUEUED, Status.FAILED, Status.UNCERTAIN])
 async def test_under_a_fence_that_fell_only_the_attempt_is_recorded(
-    transitions: PostgresTransitions,
-    superuser: Superuser,
-    worker: Worker,
-    tenant: UUID,
-    sent: UUID,
-    fence: str,
-    status: Status,
+    transitions: PostgresTransitions, superuser: Superuser, worker: Worker, tenant: UUID, sent: UUID
 ) -> None:
-    fallen = Fence(owner=worker.id + (fence == "owner"), attempt=1 + (fence == "attempt"))
-    queue: Any = Leaves() if status is Status.FAILED else PARKS
+    for fallen in (Fence(owner=worker.id + 1, attempt=1), Fence(owner=worker.id, attempt=2)):
+        for status, queue in ((Status.QUEUED, PARKS), (Status.UNCERTAIN, PARKS), (Status.FAILED, Leaves())):
+            held = await transitions.apply([a_change(tenant, status, owner=worker.id, fence=fallen, queue=queue)])
+            assert held == frozenset()
 
-    held = await transitions.apply([a_change(tenant, status, owner=worker.id, fence=fallen, queue=queue)])
-
-    assert held == frozenset()
     assert await log_of(superuser, sent) == ("sending", None, 1)
     assert tuple(await superuser.one("select owner, attempt, reason from send_queue")) == (worker.id, 1, None)
     assert await superuser.count("delivery_attempts") == 1

@@ -211,31 +211,31 @@ class _Session(SMTP):
         if await self._goes_on(Step.EHLO):
             await super().smtp_EHLO(hostname)
 
-    async def smtp_STARTTLS(self, arg: str) -> None:  # noqa: N802
+    async def smtp_STARTTLS(self, arg: str) -> None:  # noqa: N802 - aiosmtpd's name
         if await self._goes_on(Step.STARTTLS):
             await super().smtp_STARTTLS(arg)
 
-    async def smtp_AUTH(self, arg: str) -> None:  # noqa: N802
+    async def smtp_AUTH(self, arg: str) -> None:  # noqa: N802 - aiosmtpd's name
         if await self._goes_on(Step.AUTH):
             await super().smtp_AUTH(arg)
 
-    async def smtp_MAIL(self, arg: str | None) -> None:  # noqa: N802
+    async def smtp_MAIL(self, arg: str | None) -> None:  # noqa: N802 - aiosmtpd's name
         if await self._goes_on(Step.MAIL):
             await super().smtp_MAIL(arg)
 
-    async def smtp_RCPT(self, arg: str | None) -> None:  # noqa: N802
+    async def smtp_RCPT(self, arg: str | None) -> None:  # noqa: N802 - aiosmtpd's name
         if await self._goes_on(Step.RCPT):
             await super().smtp_RCPT(arg)
 
-    async def smtp_DATA(self, arg: str) -> None:  # noqa: N802
+    async def smtp_DATA(self, arg: str) -> None:  # noqa: N802 - aiosmtpd's name
         if await self._goes_on(Step.DATA):
             await super().smtp_DATA(arg)
 
-    async def smtp_RSET(self, arg: str) -> None:  # noqa: N802
+    async def smtp_RSET(self, arg: str) -> None:  # noqa: N802 - aiosmtpd's name
         if await self._goes_on(Step.RSET):
             await super().smtp_RSET(arg)
 
-    async def smtp_NOOP(self, arg: str) -> None:  # noqa: N802
+    async def smtp_NOOP(self, arg: str) -> None:  # noqa: N802 - aiosmtpd's name
         if await self._goes_on(Step.NOOP):
             await super().smtp_NOOP(arg)
 

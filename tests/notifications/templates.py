@@ -1,0 +1,34 @@
+"""Templates in the making, for tests of rendering."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from notifications.render import Rendered, Renderer, RenderingError
+from notifications.template import Layout, TemplateVersion, pin
+
+CONTENT = "{% block content %}{% endblock %}"
+SECRET = "planted-secret-value"
+
+
+def template(
+    subject: str = "s", html: str = "h", text: str = "t", layout_html: str = CONTENT, layout_text: str = CONTENT
+) -> TemplateVersion:
+    layout = Layout(html=layout_html, text=layout_text)
+    return pin(name="mine", locale="en", subject=subject, html=html, text=text, layout=layout)
+
+
+def rendered(data: dict[str, Any] | None = None, **sources: str) -> Rendered:
+    return Renderer().render(template(**sources), data or {})
+
+
+def text_of(source: str, **data: Any) -> str:
+    return rendered(data, text=source).text
+
+
+def refusal(source: str, **data: Any) -> RenderingError:
+    with pytest.raises(RenderingError) as refused:
+        text_of(source, **data)
+    return refused.value
