@@ -21,7 +21,6 @@ from notifications.ports import UnavailableError
 from notifications.reopening import Reopening
 from notifications.status import RANK, Status
 from notifications.transition import Taken, Transitions
-from providers.manager import ProviderManager
 from storage.flight import close_and_read, flight_key, remove_marks
 from storage.queue import SendQueue
 from storage.workers import Worker, Workers
@@ -48,7 +47,6 @@ class Dispatcher(mode.Service):
         reopening: Reopening,
         identity: Identity,
         sender: Sender,
-        providers: ProviderManager,
         redis: Redis,
         metrics: LineMetrics,
         clock: Callable[[], datetime],
@@ -60,7 +58,6 @@ class Dispatcher(mode.Service):
         self._reopening = reopening
         self._identity = identity
         self._sender = sender
-        self._providers = providers
         self._redis = redis
         self._metrics = metrics
         self._clock = clock

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 import mode
 import structlog
 
 from consumers.identity import Identity
 from notifications.after import Next, RetryPolicy, after
-from notifications.mail import Mail
 from notifications.metrics import LineMetrics
 from notifications.outcome import Attempted, attempt_row, change_after, continued, handed_back
-from notifications.ports import UnavailableError
+from notifications.ports import SendLane, UnavailableError
 from notifications.senders import Senders
 from notifications.transition import Transition, Transitions
 
@@ -28,14 +27,6 @@ GROUP = 64
 GROUP_SECONDS = 0.02
 _RETRY_SECONDS = 0.5
 _STUCK_RETRY_SECONDS = 30.0
-
-
-class Resend(Protocol):
-    """Where a mail goes whose next attempt is committed."""
-
-    def put(self, mails: Sequence[Mail]) -> None:
-        """Hand over opened mails."""
-        ...
 
 
 class Recorder(mode.Service):
@@ -64,7 +55,8 @@ class Recorder(mode.Service):
         self._unrecorded = 0
         self._recorded = asyncio.Event()
         self._enough = asyncio.Event()
-        self.resend: Resend | None = None
+        self.lane: SendLane | None = None
+        """Where a mail goes whose next attempt is committed."""
         super().__init__(**options)
 
     def put(self, attempted: Attempted) -> None:
@@ -136,8 +128,8 @@ class Recorder(mode.Service):
             for attempted, change in zip(group, changes, strict=True)
             if change.id in held and (mail := continued(attempted.mail, change)) is not None
         ]
-        if again and self.resend is not None:
-            self.resend.put(again)
+        if again and self.lane is not None:
+            self.lane.put(again)
         for change in changes:
             if change.id in held:
                 self._metrics.reached(change.status, change.reason)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterable, Callable, Collection, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Protocol
 
 import mode
@@ -68,7 +68,6 @@ class Source(mode.Service):
         is_storage_up: Callable[[], Any],
         batch_size: int,
         batch_max: int,
-        clock: Callable[[], datetime],
         **options: Any,
     ) -> None:
         self._bus = bus
@@ -82,7 +81,6 @@ class Source(mode.Service):
         self._is_storage_up = is_storage_up
         self._batch_size = batch_size
         self._batch_max = batch_max
-        self._clock = clock
         self._some = asyncio.Event()
         self._room = asyncio.Event()
         self._idle = asyncio.Event()

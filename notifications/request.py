@@ -47,15 +47,7 @@ class DirectoryChange:
     values: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkflowSignal:
-    """An event a waiting workflow wants to hear of; becomes a `jobs` row."""
-
-    name: str
-    values: Mapping[str, Any] = field(default_factory=dict[str, Any])
-
-
-Effect = NotificationRequest | DirectoryChange | WorkflowSignal
+Effect = NotificationRequest | DirectoryChange
 Handler = Callable[[CloudEvent[Any]], Sequence[Effect]]
 Routes = Mapping[str, Handler]
 """The one table from event type (`ticket.updated.v1`) to its handler; wiring passes it into the pipeline."""

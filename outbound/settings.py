@@ -172,6 +172,16 @@ class Settings(BaseSettings):
         return self
 
     @property
+    def urgent_stream(self) -> str:
+        """The stream that is read first: for authentication mail."""
+        return self.streams[0]
+
+    @property
+    def default_stream(self) -> str:
+        """The stream for everything else."""
+        return self.streams[-1]
+
+    @property
     def smtp_port(self) -> int:
         """The SMTP port: EMAIL_PORT, or the usual one of the chosen EMAIL_TLS."""
         return _DEFAULT_PORTS[self.email_tls] if self.email_port is None else self.email_port

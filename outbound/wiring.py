@@ -24,7 +24,6 @@ from consumers.relay import Relay
 from consumers.routes import ROUTES
 from consumers.sender import Sender
 from consumers.source import Source
-from notifications.after import RetryPolicy
 from notifications.claim import ClaimBuilder
 from notifications.draft import RateDefaults
 from notifications.metrics import LineMetrics
@@ -33,24 +32,24 @@ from notifications.plan import Planner
 from notifications.render import Renderer
 from notifications.reopening import Reopening
 from notifications.report import Reports
-from notifications.sender_address import SenderPolicy
 from notifications.senders import Senders
 from notifications.tracing import LineTracer
+from outbound.email import build_providers, retry_policy, sender_policy
 from outbound.redis_client import connect_redis
-from outbound.settings import Settings, SettingsError, provider_config
+from outbound.settings import Settings
 from providers.manager import ProviderManager
-from providers.registry import load
 from storage.ledger import PostgresLedger
 from storage.limiter import RedisLimiter
 from storage.outbox import Outbox
 from storage.queue import SendQueue
 from storage.roles import Role
 from storage.session import Database, open_database
-from storage.settings_cache import SettingsCache
+from storage.settings_cache import SettingsCache, SystemTemplates
 from storage.transitions import PostgresTransitions
 from storage.workers import Workers
 
 _READ_AHEAD_ENTRIES = 20_000
+_QUIESCE_SECONDS = 5.0
 _READ_AHEAD_BYTES = 64 * 1024 * 1024
 
 
@@ -65,56 +64,37 @@ class WorkerApp:
     registry: CollectorRegistry
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Parts:
+    """What several of the loops share."""
+
+    settings: Settings
+    secret: bytes
+    database: Database
+    redis: Redis
+    reports: Reports
+    metrics: LineMetrics
+    tracer: LineTracer
+    senders: Senders
+    renderer: Renderer
+    templates: SystemTemplates
+    ledger: PostgresLedger
+    transitions: PostgresTransitions
+    workers: Workers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Hands:
+    """Who we are, and what of ours is under way."""
+
+    identity: Identity
+    recorder: Recorder
+    sender: Sender
+
+
 def now() -> datetime:
     """Return the present moment, in UTC."""
     return datetime.now(UTC)
-
-
-def build_providers(settings: Settings) -> ProviderManager:
-    """Build the primary and the fallback provider.
-
-    Raises:
-        SettingsError: when email is on and one of them lacks something it needs.
-    """
-    config = provider_config(settings)
-    names = [name for name in (settings.email_provider, settings.email_fallback_provider) if name is not None]
-    providers = {name: load(name)(config) for name in names}
-    problems = [problem for provider in providers.values() for problem in provider.validate_config()]
-    if problems and settings.email_enable:
-        # Started all the same, it would try every mail in vain until it has failed for good.
-        raise SettingsError("; ".join(problems))
-    return ProviderManager(
-        providers,
-        settings.email_provider,
-        settings.email_fallback_provider,
-        attempt_timeout=settings.attempt_timeout,
-    )
-
-
-def sender_policy(settings: Settings) -> SenderPolicy:
-    """Return the platform's sender addresses.
-
-    Raises:
-        InvalidSenderPolicyError: when one of them cannot be used.
-    """
-    return SenderPolicy(
-        email_from=settings.email_from,
-        tenant_from_pattern=settings.email_tenant_from_pattern,
-        tenant_subdomain_pattern=settings.email_tenant_subdomain_pattern,
-        reply_to=settings.email_reply_to,
-        tenant_reply_to_pattern=settings.email_tenant_reply_to_pattern,
-        resend_default_domain=settings.resend_default_domain,
-    )
-
-
-def retry_policy(settings: Settings) -> RetryPolicy:
-    """Return when to try again and when to stop."""
-    return RetryPolicy(
-        base=settings.retry_base,
-        max_tries=settings.max_attempts,
-        max_age=settings.max_age,
-        uncertain_delay=settings.uncertain_delay,
-    )
 
 
 @asynccontextmanager
@@ -122,6 +102,7 @@ async def open_worker(settings: Settings) -> AsyncGenerator[WorkerApp, None]:
     """Build a worker: connections first, then the line, then the loops that drive it.
 
     Raises:
+        SettingsError: when email is on and a provider lacks something it needs.
         UnavailableError: when Postgres or Redis cannot be reached.
     """
     async with AsyncExitStack() as stack:
@@ -133,128 +114,157 @@ async def open_worker(settings: Settings) -> AsyncGenerator[WorkerApp, None]:
         providers = build_providers(settings)
         stack.push_async_callback(providers.aclose)
         registry = CollectorRegistry()
-        cache = SettingsCache(database)
-        line = await _build_line(settings, database, cache, redis, reader, providers, registry)
-        yield WorkerApp(app=line[0], identity=line[1], database=database, redis=redis, registry=registry)
+        bus = RedisBus(redis, reader, settings.streams, settings.group)
+        await bus.ensure_groups()
+        parts = await _build_parts(settings, database, redis, providers, registry)
+        hands = _build_hands(parts)
+        yield WorkerApp(
+            app=_build_app(parts, hands, bus),
+            identity=hands.identity,
+            database=database,
+            redis=redis,
+            registry=registry,
+        )
 
 
-async def _build_line(
-    settings: Settings,
-    database: Database,
-    cache: SettingsCache,
-    redis: Redis,
-    reader: Redis,
-    providers: ProviderManager,
-    registry: CollectorRegistry,
-) -> tuple[faust.App, Identity]:
+async def _build_parts(
+    settings: Settings, database: Database, redis: Redis, providers: ProviderManager, registry: CollectorRegistry
+) -> _Parts:
     secret = settings.secret_key[0].get_secret_value().encode()
     reports = Reports(secret=secret)
-    metrics = LineMetrics(registry)
-    tracer = LineTracer(trace.get_tracer("outbound") if is_tracing() else None)
-    drain = settings.drain.total_seconds()
-    retry = retry_policy(settings)
-    senders = Senders(policy=sender_policy(settings), providers=providers)
+    cache = SettingsCache(database)
     renderer = Renderer()
     templates = await cache.system_templates()
     for template in templates.all():
         # Compiling costs more than a batch may spend on rendering: the first mails would have to wait for it.
         renderer.check(template)
-    workers = Workers(database)
-    ledger = PostgresLedger(database, cache)
-    transitions = PostgresTransitions(database, reports.of_change)
-    bus = RedisBus(redis, reader, settings.streams, settings.group)
-    await bus.ensure_groups()
+    return _Parts(
+        settings=settings,
+        secret=secret,
+        database=database,
+        redis=redis,
+        reports=reports,
+        metrics=LineMetrics(registry),
+        tracer=LineTracer(trace.get_tracer("outbound") if is_tracing() else None),
+        senders=Senders(policy=sender_policy(settings), providers=providers),
+        renderer=renderer,
+        templates=templates,
+        ledger=PostgresLedger(database, cache),
+        transitions=PostgresTransitions(database, reports.of_change),
+        workers=Workers(database),
+    )
 
-    identity = Identity(workers, redis, settings.worker_name)
+
+def _build_hands(parts: _Parts) -> _Hands:
+    """Build what holds mails: it hands outcomes on to the recorder, which hands the next attempts back."""
+    settings = parts.settings
+    drain = settings.drain.total_seconds()
+    identity = Identity(parts.workers, parts.redis, settings.worker_name)
     recorder = Recorder(
-        transitions=transitions,
+        transitions=parts.transitions,
         identity=identity,
-        senders=senders,
-        retry=retry,
-        metrics=metrics,
+        senders=parts.senders,
+        retry=retry_policy(settings),
+        metrics=parts.metrics,
         clock=now,
         drain_seconds=drain,
     )
     sender = Sender(
-        providers=providers,
+        providers=parts.senders.providers,
         identity=identity,
         record=recorder,
-        tracer=tracer,
-        metrics=metrics,
+        tracer=parts.tracer,
+        metrics=parts.metrics,
         clock=now,
         at_once=settings.connections,
         capacity=2 * settings.batch_max,
         drain_seconds=drain,
     )
-    recorder.resend = sender
+    recorder.lane = sender
 
     async def quiesce() -> None:
-        await sender.drain(5)
-        await recorder.flush(5)
+        await sender.drain(_QUIESCE_SECONDS)
+        await recorder.flush(_QUIESCE_SECONDS)
 
     identity.quiesce = quiesce
-    pipeline = Pipeline(
-        planner=Planner(routes=ROUTES, secret=secret, max_entry_bytes=settings.max_entry_bytes),
-        ledger=ledger,
-        limiter=RedisLimiter(redis),
+    return _Hands(identity=identity, recorder=recorder, sender=sender)
+
+
+def _build_pipeline(parts: _Parts, hands: _Hands, bus: RedisBus) -> Pipeline:
+    settings = parts.settings
+    return Pipeline(
+        planner=Planner(routes=ROUTES, secret=parts.secret, max_entry_bytes=settings.max_entry_bytes),
+        ledger=parts.ledger,
+        limiter=RedisLimiter(parts.redis),
         bus=bus,
-        lane=sender,
-        ownership=identity,
-        renderer=renderer,
-        templates=templates,
-        senders=senders,
-        claims=ClaimBuilder(reports=reports),
-        metrics=metrics,
-        tracer=tracer,
+        lane=hands.sender,
+        ownership=hands.identity,
+        renderer=parts.renderer,
+        templates=parts.templates,
+        senders=parts.senders,
+        claims=ClaimBuilder(reports=parts.reports),
+        metrics=parts.metrics,
+        tracer=parts.tracer,
         options=LineOptions(
             service_enabled=settings.email_enable, rate=RateDefaults(per_minute=settings.rate_per_minute)
         ),
         clock=now,
     )
-    dispatcher = Dispatcher(
-        queue=SendQueue(database),
-        workers=workers,
-        transitions=transitions,
+
+
+def _build_source(parts: _Parts, hands: _Hands, bus: RedisBus, channel: BatchChannel) -> Source:
+    settings = parts.settings
+    return Source(
+        bus=bus,
+        line=_build_pipeline(parts, hands, bus),
+        channel=channel,
+        identity=hands.identity,
+        workers=parts.workers,
+        sender=hands.sender,
+        read_ahead=ReadAhead(settings.streams, max_entries=_READ_AHEAD_ENTRIES, max_bytes=_READ_AHEAD_BYTES),
+        metrics=parts.metrics,
+        is_storage_up=parts.database.is_up,
+        batch_size=settings.batch_size,
+        batch_max=settings.batch_max,
+    )
+
+
+def _build_dispatcher(parts: _Parts, hands: _Hands) -> Dispatcher:
+    identity = hands.identity
+    return Dispatcher(
+        queue=SendQueue(parts.database),
+        workers=parts.workers,
+        transitions=parts.transitions,
         reopening=Reopening(
-            ledger=ledger,
-            renderer=renderer,
-            senders=senders,
-            retry=retry,
-            service_enabled=settings.email_enable,
+            ledger=parts.ledger,
+            renderer=parts.renderer,
+            senders=parts.senders,
+            retry=retry_policy(parts.settings),
+            service_enabled=parts.settings.email_enable,
             worker=lambda: f"{identity.worker.name}:{identity.owner}",
         ),
         identity=identity,
-        sender=sender,
-        providers=providers,
-        redis=redis,
-        metrics=metrics,
+        sender=hands.sender,
+        redis=parts.redis,
+        metrics=parts.metrics,
         clock=now,
     )
+
+
+def _build_app(parts: _Parts, hands: _Hands, bus: RedisBus) -> faust.App:
+    settings = parts.settings
     relay = Relay(
-        outbox=Outbox(database),
-        redis=redis,
-        streams={"deliveries": settings.deliveries, "events": settings.streams[-1]},
+        outbox=Outbox(parts.database),
+        redis=parts.redis,
+        streams={"deliveries": settings.deliveries, "events": settings.default_stream},
         retention=settings.deliveries_retention,
         clock=now,
     )
     app = make_app(str(Path(gettempdir()) / "outbound-faust"))
-    channel = BatchChannel(app, settings.streams[-1])
-    source = Source(
-        bus=bus,
-        line=pipeline,
-        channel=channel,
-        identity=identity,
-        workers=workers,
-        sender=sender,
-        read_ahead=ReadAhead(settings.streams, max_entries=_READ_AHEAD_ENTRIES, max_bytes=_READ_AHEAD_BYTES),
-        metrics=metrics,
-        is_storage_up=database.is_up,
-        batch_size=settings.batch_size,
-        batch_max=settings.batch_max,
-        clock=now,
-    )
-    assemble(app, channel, source, (identity, relay, recorder, sender, dispatcher))
-    return app, identity
+    channel = BatchChannel(app, settings.default_stream)
+    services = (hands.identity, relay, hands.recorder, hands.sender, _build_dispatcher(parts, hands))
+    assemble(app, channel, _build_source(parts, hands, bus, channel), services)
+    return app
 
 
 def is_tracing() -> bool:

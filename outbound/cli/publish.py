@@ -69,7 +69,7 @@ def _refuse(problems: Sequence[Problem], total: int) -> None:
 
 def _stream_of(event: Submission, settings: Settings) -> str:
     """Streams are read in their order, so the first one is the urgent one."""
-    return settings.streams[0] if event.category == _URGENT_CATEGORY else settings.streams[-1]
+    return settings.urgent_stream if event.category == _URGENT_CATEGORY else settings.default_stream
 
 
 async def _publish(settings: Settings, routed: Sequence[tuple[str, Submission]], *, as_json: bool) -> None:

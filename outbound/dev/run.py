@@ -111,7 +111,7 @@ async def _demonstrate(
             published = await publish(stack.redis_url, settings.streams, demo_events(now))
         except (RedisError, OSError) as error:
             return _End(status=FAILED, problem=[f"Redis cannot be reached: {type(error).__name__}"])
-        for line in introduction(stack, options.folder, settings.streams[-1]):
+        for line in introduction(stack, options.folder, settings.default_stream):
             _say(console, line)
         return await _follow(options, stack, Watch(database, since, published), console, stop)
 

@@ -13,8 +13,8 @@ from notifications.sender_address import (
     sender_for,
 )
 from outbound.doctor.check import Check, State, failure, good, warning
+from outbound.email import sender_policy
 from outbound.settings import Settings, provider_config
-from outbound.wiring import sender_policy
 from providers.errors import InvalidConfigError
 from providers.provider import EmailProvider
 from providers.registry import load

@@ -193,10 +193,14 @@ def lines(log: Path) -> int:
     return log.read_bytes().count(b"\n") if log.exists() else 0
 
 
-async def reach(count: Callable[[], int], target: int, *, seconds: float = 60) -> None:
-    """Wait until a count is at least `target`."""
+async def reach(
+    count: Callable[[], int], target: int, *, worker: WorkerProcess | None = None, seconds: float = 60
+) -> None:
+    """Wait until a count is at least `target`; not in vain, where the worker that is to bring it about has ended."""
     until = time.monotonic() + seconds
     while (now := count()) < target:
+        if worker is not None and not worker.is_running:
+            raise AssertionError(f"{worker.name} has ended; its last words: {worker.records()[-3:]}")
         if time.monotonic() > until:
             raise AssertionError(f"{now} of {target} within {seconds} s")
         await asyncio.sleep(_POLL_SECONDS / 4)

@@ -31,7 +31,8 @@ async def test_kill_9_sends_everything_once_through_resend(ground: Field) -> Non
         for _ in range(KILLS):
             before = len(wire.accepted)
             worker.start()
-            await reach(lambda: len(wire.accepted), before + random.randint(1, step))  # noqa: S311 - a moment, not a secret
+            goal = before + random.randint(1, step)  # noqa: S311 - a moment, not a secret
+            await reach(lambda: len(wire.accepted), goal, worker=worker)
             worker.kill()
             in_hand.append(await ground.owned())
         worker.start()

@@ -23,7 +23,8 @@ async def test_kill_9_loses_nothing_and_doubles_only_what_was_flagged(ground: Fi
     for _ in range(KILLS):
         before = lines(sink.log)
         worker.start()
-        await reach(lambda: lines(sink.log), before + random.randint(1, step))  # noqa: S311 - a moment, not a secret
+        goal = before + random.randint(1, step)  # noqa: S311 - a moment, not a secret
+        await reach(lambda: lines(sink.log), goal, worker=worker)
         worker.kill()
         in_hand.append(await ground.owned())
     worker.start()

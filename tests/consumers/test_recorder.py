@@ -60,7 +60,7 @@ async def recorder(db: Database, identity: Identity, metrics: LineMetrics, onwar
         clock=lambda: NOW,
         drain_seconds=5,
     )
-    recorder.resend = onwards
+    recorder.lane = onwards
     await recorder.start()
     yield recorder
     await recorder.stop()

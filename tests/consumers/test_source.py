@@ -71,7 +71,6 @@ class Scene:
             is_storage_up=self._storage,
             batch_size=64,
             batch_max=256,
-            clock=lambda: NOW,
         )
 
     async def _storage(self) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -10,24 +9,15 @@ from uuid import UUID
 
 import pytest
 
-from notifications.after import RetryPolicy
-from notifications.categories import UncertainPolicy
 from notifications.content import encode
-from notifications.facts import EventKey, RecipientFacts, RecipientKey, Seen, TenantSettings
-from notifications.ports import BatchFacts, Claim
-from notifications.render import Renderer
-from notifications.reopening import Reopened, Reopening
-from notifications.sender_address import SenderPolicy
-from notifications.senders import Senders
+from notifications.facts import RecipientFacts
 from notifications.status import Reason, Status
-from notifications.template import TemplateVersion, pin
-from notifications.transition import Fence, Leaves, Opens, Parks, Taken, Waiting
-from providers.manager import ProviderManager
+from notifications.template import pin
+from notifications.transition import Leaves, Opens, Parks, Waiting
 from providers.receipt import Outcome
 from tests.notifications.builders import (
     ADDRESS,
     ADDRESSING,
-    NOTIFICATION,
     NOW,
     RENDERED,
     REQUEST,
@@ -35,107 +25,10 @@ from tests.notifications.builders import (
     a_subtype,
     a_template,
     a_tenant,
-    an_origin,
     later,
 )
+from tests.notifications.waiting import Setting, retried, waiting
 from tests.providers.messages import a_message, yes
-from tests.providers.scripted import Clock, ScriptedProvider
-
-FENCE = Fence(owner=7, attempt=3)
-SECRET_SUBTYPE = a_subtype(is_secret=True)
-
-
-class KnownFacts:
-    """A ledger that knows one tenant, one recipient and one template."""
-
-    def __init__(self, tenant: TenantSettings, recipient: RecipientFacts, template: TemplateVersion) -> None:
-        self._tenant = tenant
-        self._recipient = recipient
-        self._template = template
-        self.asked: list[RecipientKey] = []
-        self.pinned: list[tuple[UUID, str, str, str]] = []
-
-    async def read(self, events: Sequence[EventKey], recipients: Sequence[RecipientKey]) -> BatchFacts:
-        assert not events
-        self.asked += recipients
-        return BatchFacts(
-            tenants={self._tenant.id: self._tenant}, seen={}, recipients=[self._recipient for _ in recipients]
-        )
-
-    async def claim(self, claim: Claim) -> Mapping[EventKey, Seen]:
-        raise NotImplementedError
-
-    async def template(self, tenant_id: UUID, name: str, locale: str, version: str) -> TemplateVersion:
-        self.pinned.append((tenant_id, name, locale, version))
-        return self._template
-
-
-def waiting(
-    *, status: Status = Status.QUEUED, content: Any = REQUEST, tries: int = 0, recipient: str = ADDRESS, **taken: Any
-) -> Waiting:
-    fields: dict[str, Any] = {
-        "id": NOTIFICATION,
-        "tenant_id": TENANT,
-        "lane": 1,
-        "fence": FENCE,
-        "reason": Reason.RATE,
-        "provider": None,
-        "mail_from": None,
-        "opened_at": None,
-        "is_pinned": False,
-    }
-    return Waiting(
-        taken=Taken(**fields | taken),
-        origin=an_origin(recipient=recipient),
-        status=status,
-        tries=tries,
-        template_name="ticket-updated",
-        content=content,
-    )
-
-
-def retried(**changes: Any) -> Waiting:
-    """One that was sent before: rendered, with its provider, its From and its Date."""
-    fields: dict[str, Any] = {
-        "content": RENDERED,
-        "tries": 1,
-        "reason": Reason.RETRY,
-        "provider": "smtp",
-        "mail_from": "old@outbound.example",
-        "opened_at": later(hours=-1),
-    }
-    return waiting(**fields | changes)
-
-
-class Setting:
-    """Everything a decision looks at, as one likes it."""
-
-    def __init__(
-        self,
-        *,
-        tenant: TenantSettings | None = None,
-        recipient: RecipientFacts | None = None,
-        template: TemplateVersion | None = None,
-        service_enabled: bool = True,
-        domains: frozenset[str] = frozenset(),
-        idempotent: bool = False,
-    ) -> None:
-        self.smtp = ScriptedProvider("smtp", idempotent=idempotent, domains=domains)
-        self.providers = ProviderManager({"smtp": self.smtp}, "smtp", now=Clock())
-        self.ledger = KnownFacts(tenant or a_tenant(), recipient or RecipientFacts(), template or a_template())
-        self.reopening = Reopening(
-            ledger=self.ledger,
-            renderer=Renderer(),
-            senders=Senders(policy=SenderPolicy(email_from="noreply@outbound.example"), providers=self.providers),
-            retry=RetryPolicy(max_age=timedelta(hours=24), uncertain_delay=timedelta(minutes=5)),
-            service_enabled=service_enabled,
-            worker=lambda: "worker:7",
-        )
-
-    async def decide(self, row: Waiting, **moment: float) -> Reopened:
-        [reopened] = await self.reopening.decide([row], later(**moment))
-        assert (reopened.change.id, reopened.change.fence) == (NOTIFICATION, FENCE)
-        return reopened
 
 
 async def test_what_waited_unrendered_is_rendered_stored_and_opened() -> None:
@@ -279,47 +172,3 @@ async def test_while_the_account_rests_it_waits() -> None:
     change = (await setting.decide(retried(is_pinned=True))).change
 
     assert change.queue == Parks(due_at=later(minutes=3), reason=Reason.THROTTLED, is_pinned=True)
-
-
-IN_DOUBT: dict[str, Any] = {"reason": Reason.IN_DOUBT, "is_pinned": True, "content": RENDERED}
-
-
-async def test_an_attempt_in_doubt_is_told_as_uncertain_recorded_and_repeated_later() -> None:
-    reopened = await Setting().decide(retried(**IN_DOUBT))
-
-    change = reopened.change
-    assert reopened.mail is None
-    assert change.status is Status.UNCERTAIN
-    assert change.queue == Parks(due_at=later(minutes=5), reason=Reason.UNCONFIRMED, is_pinned=True)
-    assert change.attempt is not None
-    assert (change.attempt.n, change.attempt.outcome, change.attempt.error) == (2, "unknown", "worker_died")
-    assert change.attempt.started_at == later(hours=-1)
-
-
-async def test_at_most_once_gives_an_attempt_in_doubt_up() -> None:
-    once = a_subtype(uncertain_policy=UncertainPolicy.AT_MOST_ONCE, is_secret=True)
-
-    change = (await Setting(tenant=a_tenant(once)).decide(retried(**IN_DOUBT))).change
-
-    assert (change.status, change.reason, change.queue) == (Status.FAILED, Reason.UNCONFIRMED, Leaves())
-    assert change.forgets_content
-
-
-async def test_a_repeat_whose_key_is_forgotten_is_in_doubt_once() -> None:
-    setting = Setting(idempotent=True)
-    row: dict[str, Any] = {"is_pinned": True, "opened_at": later(hours=-23)}
-
-    stale = (await setting.decide(retried(**row))).change
-    fresh = await setting.decide(retried(**row | {"opened_at": later(hours=-22)}))
-    again = await setting.decide(retried(**row | {"reason": Reason.UNCONFIRMED}))
-
-    assert (stale.status, stale.attempt) == (Status.UNCERTAIN, None)
-    assert fresh.mail is not None
-    assert again.mail is not None
-
-
-@pytest.mark.parametrize("missing", [{"content": REQUEST}, {"opened_at": None}, {"provider": None}])
-async def test_what_is_in_doubt_without_ever_having_been_opened_is_simply_sent(missing: dict[str, Any]) -> None:
-    change = (await Setting().decide(retried(**IN_DOUBT | missing))).change
-
-    assert change.queue == Parks(due_at=NOW, reason=Reason.HANDED_BACK, is_pinned=True)

@@ -1,0 +1,56 @@
+"""Email as configured: the providers, the platform's sender addresses, and when to try again."""
+
+from __future__ import annotations
+
+from notifications.after import RetryPolicy
+from notifications.sender_address import SenderPolicy
+from outbound.settings import Settings, SettingsError, provider_config
+from providers.manager import ProviderManager
+from providers.registry import load
+
+
+def build_providers(settings: Settings) -> ProviderManager:
+    """Build the primary and the fallback provider.
+
+    Raises:
+        SettingsError: when email is on and one of them lacks something it needs.
+    """
+    config = provider_config(settings)
+    names = [name for name in (settings.email_provider, settings.email_fallback_provider) if name is not None]
+    providers = {name: load(name)(config) for name in names}
+    problems = [problem for provider in providers.values() for problem in provider.validate_config()]
+    if problems and settings.email_enable:
+        # Started all the same, it would try every mail in vain until it has failed for good.
+        raise SettingsError("; ".join(problems))
+    return ProviderManager(
+        providers,
+        settings.email_provider,
+        settings.email_fallback_provider,
+        attempt_timeout=settings.attempt_timeout,
+    )
+
+
+def sender_policy(settings: Settings) -> SenderPolicy:
+    """Return the platform's sender addresses.
+
+    Raises:
+        InvalidSenderPolicyError: when one of them cannot be used.
+    """
+    return SenderPolicy(
+        email_from=settings.email_from,
+        tenant_from_pattern=settings.email_tenant_from_pattern,
+        tenant_subdomain_pattern=settings.email_tenant_subdomain_pattern,
+        reply_to=settings.email_reply_to,
+        tenant_reply_to_pattern=settings.email_tenant_reply_to_pattern,
+        resend_default_domain=settings.resend_default_domain,
+    )
+
+
+def retry_policy(settings: Settings) -> RetryPolicy:
+    """Return when to try again and when to stop."""
+    return RetryPolicy(
+        base=settings.retry_base,
+        max_tries=settings.max_attempts,
+        max_age=settings.max_age,
+        uncertain_delay=settings.uncertain_delay,
+    )
