@@ -122,7 +122,7 @@ class Stage:
             TimeoutError: when that takes longer than `seconds`.
         """
         async with asyncio.timeout(seconds):
-            while len(self.sink.accepted_since(position)) < mails:  # noqa: ASYNC110 - a file of another process
+            while self.sink.count_since(position) < mails:  # noqa: ASYNC110 - a file of another process
                 await asyncio.sleep(0.05)
             while await self.admin.fetchval(_LEFT):  # noqa: ASYNC110 - rows of another process
                 await asyncio.sleep(0.05)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import mode
@@ -19,9 +21,13 @@ from storage.redis_errors import redis_away
 log = structlog.get_logger()
 
 BATCH = 500
-_IDLE_SECONDS = 0.05
+_PAUSE_SECONDS = 0.05
 _STANDBY_SECONDS = 1.0
 _HOUSEKEEPING_SECONDS = 3600.0
+
+# One command for hundreds of events: a pipeline costs the client ten times as much.
+_ADD = """
+for i = 1, #ARGV do redis.call('XADD', KEYS[1], '*', 'data', ARGV[i]) end"""
 
 
 class Relay(mode.Service):
@@ -39,6 +45,7 @@ class Relay(mode.Service):
     ) -> None:
         self._outbox = outbox
         self._redis = redis
+        self._add = redis.register_script(_ADD)
         self._streams = streams
         self._retention = retention
         self._clock = clock
@@ -62,14 +69,13 @@ class Relay(mode.Service):
         if moved is None:
             return _STANDBY_SECONDS
         await self._keep_house()
-        return 0 if moved else _IDLE_SECONDS
+        # Not at once again where less came than fits: under load that would be once for every group of outcomes.
+        return 0 if moved == BATCH else _PAUSE_SECONDS
 
     async def _publish(self, events: Sequence[tuple[str, str]]) -> None:
         with redis_away():
-            async with self._redis.pipeline(transaction=True) as pipe:
-                for stream, body in events:
-                    pipe.xadd(self._streams[stream], {"data": body})
-                await pipe.execute()
+            for stream, run in groupby(events, key=itemgetter(0)):
+                await self._add(keys=[self._streams[stream]], args=[body for _, body in run])
 
     async def _keep_house(self) -> None:
         """Once an hour: make partitions ahead, drop what is old, trim delivery events by age, never by length."""

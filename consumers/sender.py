@@ -68,6 +68,7 @@ class Sender(mode.Service):
         self._changed = asyncio.Event()
         self.is_behind = False
         """Set by the dispatcher while more is due than it can take: then nothing new may overtake."""
+        metrics.in_flight.set_function(lambda: self._held)
         super().__init__(**options)
 
     def room(self) -> int:
@@ -98,7 +99,6 @@ class Sender(mode.Service):
                 self._ready.put_nowait(mail)
             else:
                 chain.append(mail)
-        self._metrics.in_flight.set(self._held)
 
     async def on_start(self) -> None:
         """Start the lanes."""
@@ -141,7 +141,6 @@ class Sender(mode.Service):
             del self._chained[key]
         self._held -= 1
         self._changed.set()
-        self._metrics.in_flight.set(self._held)
 
     async def _handle(self, mail: Mail) -> None:
         while self._must_wait(mail):  # noqa: ASYNC110 - it is time that passes, and no event tells of that

@@ -17,10 +17,14 @@ def describe(error: ValidationError) -> str:
 
     Neither input values nor the keys of free-form objects appear: either may be an address.
     """
-    problems = error.errors(include_url=False, include_input=False)
-    first = problems[0]
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    return f"{_path(first['loc'])}: {_message(first['msg'], first.get('ctx', {}))}{more}"
+    first, *others = problems(error)
+    return f"{first} (and {len(others)} more)" if others else first
+
+
+def problems(error: ValidationError) -> list[str]:
+    """Return every problem, one line each, in the words of `describe`."""
+    found = error.errors(include_url=False, include_input=False)
+    return [f"{_path(problem['loc'])}: {_message(problem['msg'], problem.get('ctx', {}))}" for problem in found]
 
 
 def is_about_data(error: ValidationError) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any, cast
 from uuid import UUID
@@ -14,13 +14,14 @@ from events import legacy
 from events.catalog import CATALOG, canonical_type, envelope_of
 from events.envelope import CloudEvent
 from events.fields import valid_traceparent
-from events.problem import describe, is_about_data
+from events.problem import describe, is_about_data, problems
 
 MAX_ENTRY_BYTES = 1024 * 1024
 """All fields of an entry together, names included."""
 _MAX_DETAIL_CHARS = 500
 _MAX_RECORDED_CHARS = 512
 _ATTRIBUTE = b"ce_"
+_NOT_LEGACY = "event: not the legacy shape {id, eventType, timestamp, payload}; CloudEvents go into the field data"
 
 
 class Refusal(StrEnum):
@@ -45,14 +46,22 @@ class Refusal(StrEnum):
 class UnreadableEventError(Exception):
     """An entry that is no event we can read.
 
-    `reason` is a value of Refusal; `detail` says where and what in one line and repeats nothing of the content. The
-    other attributes are what could be read of the event, for the record.
+    `reason` is a value of Refusal; `detail` says where and what in one line and repeats nothing of the content;
+    `problems` are all there are, where `detail` counts them. The other attributes are what could be read of the event,
+    for the record.
     """
 
-    def __init__(self, reason: Refusal, detail: str, attributes: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        reason: Refusal,
+        detail: str,
+        attributes: Mapping[str, Any] | None = None,
+        problems: Sequence[str] = (),
+    ) -> None:
         read = attributes or {}
         self.reason: str = reason.value
         self.detail = detail[:_MAX_DETAIL_CHARS]
+        self.problems = tuple(problems) or (self.detail,)
         self.tenantid: UUID | None = _uuid(_tenant(read))
         self.event_id: str | None = _recorded(read.get("id"))
         self.event_type: str | None = _recorded(read.get("type"))
@@ -106,12 +115,15 @@ def _binary(fields: Mapping[bytes, bytes]) -> dict[str, Any]:
 
 
 def _legacy(entry: dict[str, Any]) -> dict[str, Any]:
+    if "eventType" not in entry:
+        raise UnreadableEventError(Refusal.INVALID_ENVELOPE, _NOT_LEGACY, entry)
     attributes = legacy.attributes(entry)
     if attributes["type"] is None:
-        name = entry.get("eventType")
+        name = entry["eventType"]
         attributes["type"] = name
         if isinstance(name, str):
-            raise UnreadableEventError(Refusal.UNKNOWN_TYPE, "eventType: not in the table of legacy types", attributes)
+            detail = f"eventType: not one of {', '.join(legacy.LEGACY)}"
+            raise UnreadableEventError(Refusal.UNKNOWN_TYPE, detail, attributes)
         raise UnreadableEventError(Refusal.INVALID_ENVELOPE, "eventType: Input should be a valid string", attributes)
     return attributes
 
@@ -129,13 +141,13 @@ def _validated(attributes: dict[str, Any]) -> CloudEvent[Any]:
         raise UnreadableEventError(Refusal.INVALID_ENVELOPE, "type: Input should be a valid string", attributes)
     entry = CATALOG.get(canonical_type(name))
     if entry is None:
-        raise UnreadableEventError(Refusal.UNKNOWN_TYPE, "type: not in the catalogue", attributes)
+        raise UnreadableEventError(Refusal.UNKNOWN_TYPE, "type: not in the catalogue, see schemas/", attributes)
     try:
         return envelope_of(entry.model).model_validate({**attributes, "tenantid": tenant, "type": entry.type})
     except ValidationError as error:
         reason = Refusal.INVALID_DATA if is_about_data(error) else Refusal.INVALID_ENVELOPE
         # Not `from error`: its text quotes the keys of the input, and whoever logs a chain would log them.
-        raise UnreadableEventError(reason, describe(error), attributes) from None
+        raise UnreadableEventError(reason, describe(error), attributes, problems(error)) from None
 
 
 def _tenant(attributes: Mapping[str, Any]) -> Any:

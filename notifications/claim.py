@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from events.wire import encode
+from notifications.compression import compress
 from notifications.content import RenderedContent
 from notifications.content import encode as encode_content
 from notifications.draft import Draft
@@ -173,4 +173,4 @@ def _body(event: PlannedEvent) -> bytes:
     fields = event.entry.fields
     is_canonical = b"data" in fields and not any(name.startswith(b"ce_") for name in fields)
     text = fields[b"data"] if is_canonical else encode(event.event.model_dump(mode="json"))["data"].encode()
-    return zlib.compress(text, 1)
+    return compress(text)

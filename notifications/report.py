@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from events.delivery import EmailReport, EventReport, delivery_event
+from events.delivery import EventReport, delivery_event, email_event, written
 from notifications.entry import DeadLetter, Entry
 from notifications.facts import EventKey
 from notifications.hashing import recipient_hash
@@ -35,7 +35,15 @@ class Reports:
         now: datetime,
     ) -> dict[str, Any] | None:
         """Return the event of a notification's first status; None while it is being sent."""
-        return self._email(notification_id, origin, status=status, reason=reason, version=1, now=now, due_at=due_at)
+        return self._email(
+            notification_id,
+            origin,
+            status=status,
+            reason=reason,
+            version=1,
+            now=now,
+            due_at=written(due_at) if due_at else None,
+        )
 
     def of_change(self, change: Transition, version: int, now: datetime) -> dict[str, Any] | None:
         """Return the event of a later status; None for one that is not published."""
@@ -47,7 +55,7 @@ class Reports:
             reason=change.reason,
             version=version,
             now=now,
-            due_at=change.queue.due_at if isinstance(change.queue, Parks) else None,
+            due_at=written(change.queue.due_at) if isinstance(change.queue, Parks) else None,
             attempt=attempt.n if attempt else None,
             provider=attempt.provider if attempt else None,
             provider_message_id=attempt.provider_message_id if attempt else None,
@@ -66,19 +74,18 @@ class Reports:
     ) -> dict[str, Any] | None:
         if status in _UNPUBLISHED:
             return None
-        report = EmailReport(
-            notification_id=notification_id,
-            version=version,
-            status=status.value,
-            reason=reason.value if reason else None,
-            category=origin.category,
-            subtype=origin.subtype,
-            user_id=origin.user_id,
-            recipient_hash=recipient_hash(self.secret, origin.recipient) if origin.recipient else None,
-            **known,
-        )
-        return delivery_event(
-            report,
+        return email_event(
+            {
+                "notification_id": str(notification_id),
+                "version": version,
+                "status": status.value,
+                "reason": reason.value if reason else None,
+                **known,
+                "category": origin.category,
+                "subtype": origin.subtype,
+                "user_id": origin.user_id,
+                "recipient_hash": recipient_hash(self.secret, origin.recipient) if origin.recipient else None,
+            },
             time=now,
             tenantid=origin.event.tenant_id,
             causationid=origin.event.event_id,

@@ -105,7 +105,7 @@ def _one_word(value: Any) -> str:
     if type(value) is str and value:
         return value
     if value is None or value == "":
-        return "\N{EN DASH}"
+        return "-"  # ASCII: one other character in a mail, and all of it has to be written in quoted-printable
     if isinstance(value, bool):
         return "yes" if value else "no"
     return str(value) if isinstance(value, str | int | float) else "…"

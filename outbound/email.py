@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from opentelemetry.trace import Tracer
+
 from notifications.after import RetryPolicy
 from notifications.sender_address import SenderPolicy
 from outbound.settings import Settings, SettingsError, provider_config
@@ -9,7 +11,7 @@ from providers.manager import ProviderManager
 from providers.registry import load
 
 
-def build_providers(settings: Settings) -> ProviderManager:
+def build_providers(settings: Settings, tracer: Tracer | None = None) -> ProviderManager:
     """Build the primary and the fallback provider.
 
     Raises:
@@ -27,6 +29,7 @@ def build_providers(settings: Settings) -> ProviderManager:
         settings.email_provider,
         settings.email_fallback_provider,
         attempt_timeout=settings.attempt_timeout,
+        tracer=tracer,
     )
 
 

@@ -111,7 +111,7 @@ async def open_worker(settings: Settings) -> AsyncGenerator[WorkerApp, None]:
         )
         redis = await stack.enter_async_context(connect_redis(settings.redis_url.get_secret_value()))
         reader = await stack.enter_async_context(connect_redis(settings.redis_url.get_secret_value()))
-        providers = build_providers(settings)
+        providers = build_providers(settings, trace.get_tracer("outbound.providers") if is_tracing() else None)
         stack.push_async_callback(providers.aclose)
         registry = CollectorRegistry()
         bus = RedisBus(redis, reader, settings.streams, settings.group)

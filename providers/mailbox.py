@@ -39,6 +39,7 @@ def clean_line(value: str, limit: int) -> str:
     return value[:limit].strip()
 
 
+@lru_cache(maxsize=8192)  # each address is looked at three times on its way into a message
 def is_addr_spec(value: str) -> bool:
     """Tell whether `value` is a plain ASCII addr-spec that needs no quoting anywhere. Cheap: no look-up."""
     return (

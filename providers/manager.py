@@ -58,7 +58,7 @@ class ProviderManager:
         tracer: trace.Tracer | None = None,
     ) -> None:
         self._providers = dict(providers)
-        self._tracer = tracer or trace.get_tracer("outbound.providers")
+        self._tracer = tracer
         self._now = now
         self._attempt_timeout_seconds = attempt_timeout.total_seconds()
         self._health = {name: Health(threshold=breaker_threshold, pause=breaker_pause) for name in self._providers}
@@ -116,11 +116,12 @@ class ProviderManager:
         return self._health[name].paused_until(self._now())
 
     async def send(self, name: str, message: OutboundMessage, begin: Begin) -> SendReceipt:
-        """Make one attempt at one provider, in a span of its own. Never raises for what the provider does.
+        """Make one attempt at one provider, in a span where there is a tracer. Never raises for what the provider does.
 
         A time-out or an error of the provider's code is `unknown` where the mail may have left, else `not_sent`.
         """
-        provider, health, domain = self._providers[name], self._health[name], message.from_.domain
+        if self._tracer is None:
+            return await self._attempt(name, message, begin)
         # Exceptions are not recorded by the span: their messages may hold an address.
         with self._tracer.start_as_current_span(
             f"send {name}",
@@ -129,24 +130,29 @@ class ProviderManager:
             record_exception=False,
             set_status_on_exception=False,
         ) as span:
-            health.started(domain, self._now())
-            mark = _Mark(begin)
-            try:
-                async with asyncio.timeout(self._attempt_timeout_seconds):
-                    receipt = await provider.send(message, mark)
-            except TimeoutError:
-                receipt = self._broken(name, message, mark, "attempt_timeout")
-            except asyncio.CancelledError:
-                health.abandoned(domain)
-                raise
-            except Exception as error:  # noqa: BLE001 -- a provider may come from another distribution
-                _LOG.error("provider.broke_its_contract", provider=name, error=type(error).__name__)
-                receipt = self._broken(name, message, mark, "provider_error")
-            health.record(receipt, self._now())
+            receipt = await self._attempt(name, message, begin)
             span.set_attribute("outbound.outcome", receipt.outcome.value)
             if receipt.error is not None:
                 span.set_attribute("error.type", receipt.error)
                 span.set_status(trace.StatusCode.ERROR)
+        return receipt
+
+    async def _attempt(self, name: str, message: OutboundMessage, begin: Begin) -> SendReceipt:
+        health, domain = self._health[name], message.from_.domain
+        health.started(domain, self._now())
+        mark = _Mark(begin)
+        try:
+            async with asyncio.timeout(self._attempt_timeout_seconds):
+                receipt = await self._providers[name].send(message, mark)
+        except TimeoutError:
+            receipt = self._broken(name, message, mark, "attempt_timeout")
+        except asyncio.CancelledError:
+            health.abandoned(domain)
+            raise
+        except Exception as error:  # noqa: BLE001 -- a provider may come from another distribution
+            _LOG.error("provider.broke_its_contract", provider=name, error=type(error).__name__)
+            receipt = self._broken(name, message, mark, "provider_error")
+        health.record(receipt, self._now())
         return receipt
 
     async def aclose(self) -> None:

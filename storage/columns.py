@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
+
+from pydantic_core import to_json
 
 
 def columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
@@ -15,16 +15,10 @@ def columns(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
 
 
 def jsonb(value: Mapping[str, Any] | Sequence[Any]) -> str:
-    """Serialise for a jsonb column; UUIDs and times become strings."""
-    return _ENCODE(value)
+    """Serialise for a jsonb column; UUIDs become strings. Times are written by `moment` before."""
+    return to_json(value).decode()
 
 
-def _plain(value: object) -> str:
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat()
-    if isinstance(value, UUID):
-        return str(value)
-    raise TypeError(f"{type(value).__name__} has no place in a stored document")
-
-
-_ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_plain).encode
+def moment(at: datetime) -> str:
+    """Return a time as it stands in stored documents, as Postgres writes it there."""
+    return at.astimezone(UTC).isoformat()

@@ -40,8 +40,8 @@ class FlightMarks:
         self._redis = redis
         self._key = flight_key(name, epoch)
         self._mark = redis.register_script(_MARK)
-        self._collecting: list[str] = []
-        self._next: asyncio.Task[bool] | None = None
+        self._collecting: list[tuple[str, asyncio.Future[bool]]] = []
+        self._next: asyncio.Task[None] | None = None
         self._busy = asyncio.Lock()
 
     async def open(self) -> None:
@@ -55,18 +55,24 @@ class FlightMarks:
 
     async def begin(self, notification_id: UUID, attempt: int) -> bool:
         """Mark an attempt as begun; False (refused, closed, or Redis away) means that it must not begin."""
-        self._collecting.append(_field(notification_id, attempt))
+        answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._collecting.append((_field(notification_id, attempt), answer))
         if self._next is None:
             self._next = asyncio.create_task(self._send())
-        return await asyncio.shield(self._next)
+        return await answer
 
-    async def _send(self) -> bool:
+    async def _send(self) -> None:
         async with self._busy:
-            fields, self._collecting, self._next = self._collecting, [], None
+            collected, self._collecting, self._next = self._collecting, [], None
+            may_begin = False
             try:
-                return bool(await self._mark(keys=[self._key], args=fields))
+                may_begin = bool(await self._mark(keys=[self._key], args=[field for field, _ in collected]))
             except (RedisError, OSError):
-                return False
+                pass  # not begun
+            finally:
+                for _, answer in collected:
+                    if not answer.done():  # whoever stopped waiting has cancelled it
+                        answer.set_result(may_begin)
 
     async def clear(self, marks: Collection[tuple[UUID, int]]) -> None:
         """Forget marks whose outcome is committed; one that stays is harmless, its row has moved on."""

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
-from notifications.content import FORMAT
+from notifications.content import FORMAT, StoredContent
 from notifications.facts import EventKey, RecipientFacts, RecipientKey, Seen
-from notifications.ports import BatchFacts, Claim, EventRow, NotificationRow
+from notifications.ports import BatchFacts, Claim, EventRow, NotificationRow, QueueRow
 from notifications.template import TemplateVersion
-from storage.columns import columns, jsonb
+from storage.columns import columns, jsonb, moment
 from storage.dead_letters import insert_dead_letters
 from storage.directory import apply_changes
 from storage.roles import Role
@@ -44,30 +45,43 @@ left join lateral (select array_agg(l.reason) as reasons from suppressions l
 order by k.position"""
 
 _CONSUME = """
-insert into consumed_events (tenant_id, source, event_id, stream, entry_id, type, traceparent, outcome)
-select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[])
-on conflict do nothing returning tenant_id, source, event_id"""
+with k as (select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+    $8::text[], $9::bytea[])
+  k (tenant_id, source, event_id, stream, entry_id, type, traceparent, outcome, body)),
+consumed as (
+  insert into consumed_events (tenant_id, source, event_id, stream, entry_id, type, traceparent, outcome)
+  select tenant_id, source, event_id, stream, entry_id, type, traceparent, outcome from k
+  on conflict do nothing returning tenant_id, source, event_id),
+bodies as (
+  insert into event_bodies (tenant_id, source, event_id, received_at, body)
+  select k.tenant_id, k.source, k.event_id, now(), k.body from k join consumed using (tenant_id, source, event_id)
+  where k.body is not null)
+select tenant_id, source, event_id from consumed"""
 
-_BODIES = """
-insert into event_bodies (tenant_id, source, event_id, received_at, body)
-select t, s, e, now(), b from unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[]) k (t, s, e, b)"""
-
-_LOGS = """
-insert into notification_logs (id, tenant_id, source, event_id, category, subtype, user_id, recipient, status, reason,
-  template_name, template_locale, template_version, gates, trail, traceparent, correlationid)
-select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
-  $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::jsonb[], $15::jsonb[],
-  $16::text[], $17::text[])"""
-
-_CONTENTS = """
-insert into message_contents (notification_id, kind, tenant_id, message, sha256)
-select * from unnest($1::uuid[], $2::text[], $3::uuid[], $4::bytea[], $5::bytea[])"""
-
-_QUEUE = """
+# One statement for the three tables: most columns of the second and the third are those of the first.
+_NOTIFICATIONS = """
+with k as (select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+    $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::jsonb[], $15::text[], $16::text[],
+    $17::text[], $18::bytea[], $19::bytea[],
+    $20::smallint[], $21::timestamptz[], $22::text[], $23::bigint[], $24::integer[], $25::text[], $26::text[],
+    $27::timestamptz[])
+  k (id, tenant_id, source, event_id, category, subtype, user_id, recipient, status, reason, template_name,
+    template_locale, template_version, gates, traceparent, correlationid,
+    kind, message, sha256,
+    lane, due_at, waits_for, owner, attempt, provider, mail_from, opened_at)),
+logs as (
+  insert into notification_logs (id, tenant_id, source, event_id, category, subtype, user_id, recipient, status, reason,
+    template_name, template_locale, template_version, gates, trail, traceparent, correlationid)
+  select id, tenant_id, source, event_id, category, subtype, user_id, recipient, status, reason, template_name,
+    template_locale, template_version, gates, jsonb_build_array(jsonb_build_object(
+      'version', 1, 'status', status, 'reason', reason, 'at', now())), traceparent, correlationid from k),
+contents as (
+  insert into message_contents (notification_id, kind, tenant_id, message, sha256)
+  select id, kind, tenant_id, message, sha256 from k where kind is not null)
 insert into send_queue (notification_id, tenant_id, lane, due_at, reason, owner, attempt, provider, mail_from,
   opened_at, format)
-select * from unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::timestamptz[], $5::text[], $6::bigint[], $7::integer[],
-  $8::text[], $9::text[], $10::timestamptz[], $11::smallint[])"""
+select id, tenant_id, lane, due_at, waits_for, owner, attempt, provider, mail_from, opened_at, $28 from k
+where lane is not null"""
 
 OUTBOX = "insert into outbox (tenant_id, body) select * from unnest($1::uuid[], $2::jsonb[])"
 
@@ -125,8 +139,8 @@ class PostgresLedger:
             events = [row for row in claim.events if row.key not in lost]
             rows = sorted((row for row in claim.notifications if row.event not in lost), key=lambda row: row.id)
             await apply_changes(connection, events)
-            await _insert_bodies(connection, events)
-            await _insert_notifications(connection, rows)
+            if rows:
+                await connection.execute(_NOTIFICATIONS, *columns([_notification(row) for row in rows], 27), FORMAT)
             await _insert_repeats(connection, claim)
             await insert_dead_letters(connection, claim.dead)
             await _insert_outbox(connection, claim, events, rows)
@@ -176,8 +190,14 @@ async def _consume(connection: Connection, events: Sequence[EventRow]) -> dict[E
     """Insert into the inbox; whoever inserts the row has the event. Return what others had, and under which entry."""
     if not events:
         return {}
-    rows = sorted((*_key(row.key), row.stream, row.entry_id, row.type, row.traceparent, row.outcome) for row in events)
-    claimed = {tuple(row) for row in await connection.fetch(_CONSUME, *columns(rows, 8))}
+    rows = sorted(
+        (
+            (*_key(row.key), row.stream, row.entry_id, row.type, row.traceparent, row.outcome, row.body)
+            for row in events
+        ),
+        key=itemgetter(0, 1, 2),
+    )
+    claimed = {tuple(row) for row in await connection.fetch(_CONSUME, *columns(rows, 9))}
     lost = [row.key for row in events if _key(row.key) not in claimed]
     if not lost:
         return {}
@@ -187,48 +207,7 @@ async def _consume(connection: Connection, events: Sequence[EventRow]) -> dict[E
     }
 
 
-async def _insert_bodies(connection: Connection, events: Sequence[EventRow]) -> None:
-    rows = [(*_key(row.key), row.body) for row in events if row.body is not None]
-    if rows:
-        await connection.execute(_BODIES, *columns(rows, 4))
-
-
-async def _insert_notifications(connection: Connection, rows: Sequence[NotificationRow]) -> None:
-    if not rows:
-        return
-    now = datetime.now(UTC)
-    await connection.execute(_LOGS, *columns([_log(row, now) for row in rows], 17))
-    contents = [
-        (row.id, row.content.kind, row.event.tenant_id, row.content.message, row.content.sha256)
-        for row in rows
-        if row.content is not None
-    ]
-    if contents:
-        await connection.execute(_CONTENTS, *columns(contents, 5))
-    queued = [
-        (
-            row.id,
-            row.event.tenant_id,
-            row.queue.lane,
-            row.queue.due_at,
-            row.queue.reason,
-            row.queue.owner,
-            row.queue.attempt,
-            row.queue.provider,
-            row.queue.mail_from,
-            row.queue.opened_at,
-            FORMAT,
-        )
-        for row in rows
-        if row.queue is not None
-    ]
-    if queued:
-        await connection.execute(_QUEUE, *columns(queued, 11))
-
-
-def _log(row: NotificationRow, now: datetime) -> tuple[Any, ...]:
-    name, locale, version = row.template or (None, None, None)
-    first = {"version": 1, "status": row.status, "reason": row.reason, "at": now}
+def _notification(row: NotificationRow) -> tuple[Any, ...]:
     return (
         row.id,
         row.event.tenant_id,
@@ -240,20 +219,38 @@ def _log(row: NotificationRow, now: datetime) -> tuple[Any, ...]:
         row.recipient,
         row.status,
         row.reason,
-        name,
-        locale,
-        version,
+        *(row.template or (None,) * 3),
         jsonb(row.gates),
-        jsonb([first]),
         row.traceparent,
         row.correlationid,
+        *_content(row.content),
+        *_queue(row.queue),
+    )
+
+
+def _content(content: StoredContent | None) -> tuple[Any, ...]:
+    return (None,) * 3 if content is None else (content.kind, content.message, content.sha256)
+
+
+def _queue(row: QueueRow | None) -> tuple[Any, ...]:
+    if row is None:
+        return (None,) * 8
+    return (
+        row.lane,
+        row.due_at,
+        row.reason,
+        row.owner,
+        row.attempt,
+        row.provider,
+        row.mail_from,
+        row.opened_at,
     )
 
 
 async def _insert_repeats(connection: Connection, claim: Claim) -> None:
     if not claim.repeats:
         return
-    now = datetime.now(UTC)
+    now = moment(datetime.now(UTC))
     rows = [
         (*_key(row.key), jsonb([{"stream": row.stream, "entry_id": row.entry_id, "at": now}])) for row in claim.repeats
     ]

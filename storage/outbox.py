@@ -9,11 +9,13 @@ from storage.session import Database
 
 _LEADER = 0x72656C6179
 
-_LEAD = "select pg_try_advisory_xact_lock($1)"
-
+# A row that the relay before us deleted while we took over from it is passed over: DELETE looks again at what it waits
+# for (READ COMMITTED).
 _MOVE = """
-with moved as (delete from outbox where id in (select id from outbox order by id limit $1) returning id, stream, body)
-select stream, body from moved order by id"""
+with lead as materialized (select pg_try_advisory_xact_lock($1) as is_mine),
+moved as (delete from outbox where id in (select id from outbox where (select is_mine from lead) order by id limit $2)
+  returning id, stream, body)
+select l.is_mine, m.id is not null as is_row, m.stream, m.body from lead l left join moved m on true order by m.id"""
 
 Publish = Callable[[Sequence[tuple[str, str]]], Awaitable[None]]
 """Puts (stream, CloudEvents JSON) on the bus, in order; raises when that is not certain."""
@@ -28,9 +30,10 @@ class Outbox:
     async def move(self, publish: Publish, limit: int) -> int | None:
         """Publish and delete up to `limit` rows, and return how many; None when another process is the relay now."""
         async with self._database.everyone(Role.DISPATCHER) as connection:
-            if not await connection.fetchval(_LEAD, _LEADER):
+            found = await connection.fetch(_MOVE, _LEADER, limit)
+            if not found[0]["is_mine"]:
                 return None
-            rows = [(row["stream"], row["body"]) for row in await connection.fetch(_MOVE, limit)]
+            rows = [(row["stream"], row["body"]) for row in found if row["is_row"]]
             if rows:
                 await publish(rows)
         return len(rows)

@@ -156,7 +156,9 @@ async def open_database(dsn: str, pool_sizes: dict[Role, int]) -> AsyncGenerator
                         # Five custom plans per statement and connection cost 3 ms each on the decide query.
                         "plan_cache_mode": "force_generic_plan",
                         "application_name": f"outbound {role.value.removeprefix('outbound_')}",
-                        "idle_in_transaction_session_timeout": "60s",
+                        # A frozen process holds its locks, among them those that keep its rows from being adopted. The
+                        # longest of ours that waits for something else is two commands to Redis, 5 s each at most.
+                        "idle_in_transaction_session_timeout": "15s",
                         "timezone": "UTC",
                         # Compiling costs more than any query of ours runs.
                         "jit": "off",

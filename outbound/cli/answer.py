@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import Enum
 from typing import Any, NoReturn
 from uuid import UUID
 
 import typer
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
-from rich.text import Text
+
+from outbound.cli.table import table_lines
+from outbound.moment import moment
 
 OK, FAILED, USAGE = 0, 1, 2
 """Every command's exit codes: done; not done, or not so; wrong usage or configuration."""
@@ -36,11 +36,6 @@ def plain(value: object) -> str:
     return "".join(char if char.isprintable() else _REPLACEMENT for char in str(value))
 
 
-def moment(value: datetime) -> str:
-    """Return a time in UTC, in whole seconds."""
-    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 def put_line(text: str) -> None:
     """Write a line of data."""
     typer.echo(text)
@@ -51,20 +46,25 @@ def put_json(value: Mapping[str, Any]) -> None:
     typer.echo(json.dumps(value, default=_json_value, separators=(",", ":")))
 
 
-def put_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write a table for people; cells are shown as they are, never as markup."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for name in columns:
-        table.add_column(name, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(plain(cell)) for cell in row))
+def put_table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    whole: Collection[str] = (),
+    spare: Sequence[str] = (),
+) -> None:
+    """Write a table for people, or `none`; cells are shown as they are, never as markup.
+
+    Columns of `whole` are never broken over lines; those of `spare` give way to them, the first one first.
+    """
+    cells = [[plain(cell) for cell in row] for row in rows]
+    if not cells:
+        put_line("none")
+        return
     # In a file or a pipe a row stays on one line.
-    width = None if sys.stdout.isatty() else _UNWRAPPED_COLUMNS
-    console = Console(width=width, highlight=False)
-    with console.capture() as drawn:
-        console.print(table)
-    for line in drawn.get().strip("\n").splitlines():
-        put_line(line.rstrip())
+    width = Console().width if sys.stdout.isatty() else _UNWRAPPED_COLUMNS
+    for line in table_lines(columns, cells, width, whole=whole, spare=spare):
+        put_line(line)
 
 
 def say(text: str) -> None:
@@ -94,7 +94,7 @@ def progress(what: str, total: int) -> Generator[Callable[[int], None]]:
 
 def _json_value(value: object) -> str:
     if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        return moment(value)
     if isinstance(value, UUID):
         return str(value)
     if isinstance(value, Enum):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from importlib.metadata import version
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -12,6 +13,7 @@ from typer.core import TyperGroup
 from notifications.ports import UnavailableError
 from notifications.sender_address import InvalidSenderPolicyError
 from outbound.cli.answer import FAILED, USAGE
+from outbound.cli.reach import located, missing
 from outbound.settings import SettingsError
 from providers.errors import InvalidConfigError, UnknownProviderError
 
@@ -53,10 +55,10 @@ class _Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except (SettingsError, InvalidConfigError, InvalidSenderPolicyError, UnknownProviderError) as error:
-            typer.echo(f"outbound: {error}", err=True)
+            typer.echo(f"outbound: {missing(str(error))}", err=True)
             raise typer.Exit(USAGE) from error
         except UnavailableError as error:
-            typer.echo(f"outbound: {error}", err=True)
+            typer.echo(f"outbound: {located(str(error))}", err=True)
             raise typer.Exit(FAILED) from error
 
 
@@ -70,6 +72,7 @@ def build() -> typer.Typer:
         add_completion=False,
         pretty_exceptions_enable=False,
     )
+    app.callback()(_options)
     for name, command in COMMANDS.items():
         app.command(name, help=command.help)(_entry)
     return app
@@ -78,6 +81,21 @@ def build() -> typer.Typer:
 def main() -> None:
     """Run the command line and exit."""
     build()()
+
+
+def _show_version(is_asked: bool) -> None:  # noqa: FBT001 - the form of a callback of typer's
+    if is_asked:
+        typer.echo(f"outbound {version('outbound')}")
+        raise typer.Exit
+
+
+def _options(
+    *,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Domain events in, email out: nothing lost, nothing sent twice, and always a reason."""
 
 
 def _entry() -> None:

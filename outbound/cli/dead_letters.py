@@ -12,7 +12,9 @@ from uuid import UUID
 import typer
 from redis.exceptions import RedisError
 
+from events.wire import Refusal
 from notifications.ports import UnavailableError
+from notifications.status import Reason
 from outbound.cli.actor import actor
 from outbound.cli.answer import fail, plain, progress, put_json, put_line, put_table, say
 from outbound.redis_client import connect_redis
@@ -35,6 +37,10 @@ from storage.roles import Role
 from storage.session import Connection
 
 _AT_ONCE = 100
+_SPARE = ("event id", "tenant", "type", "state", "detail", "since")
+"""The columns a narrow terminal does without, in this order."""
+REASONS: tuple[str, ...] = (*Refusal, Reason.UNKNOWN_TENANT, Reason.POISON)
+"""Why an entry can become a dead letter."""
 
 dead_letters = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Look at, send again or drop what could not be an event."
@@ -45,11 +51,19 @@ EntryId = Annotated[str, typer.Argument(help="Its entry there, such as 179549422
 AsJson = Annotated[bool, typer.Option("--json", help="Write one line of JSON for each.")]
 
 
+def _known_reason(reason: str | None) -> str | None:
+    if reason is not None and reason not in REASONS:
+        raise typer.BadParameter(f"no dead letter has this reason; there are {', '.join(REASONS)}")
+    return reason
+
+
 @dead_letters.command("list")
 def show_all(
     *,
     state: Annotated[Literal["open", "requeued", "dropped", "all"], typer.Option(help="In which state.")] = "open",
-    reason: Annotated[str | None, typer.Option(help="For which reason, such as unknown_type.")] = None,
+    reason: Annotated[
+        str | None, typer.Option(help="For which reason, such as unknown_type.", callback=_known_reason)
+    ] = None,
     tenant: Annotated[UUID | None, typer.Option(help="Of which tenant.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest.")] = 50,
     as_json: AsJson = False,
@@ -77,6 +91,8 @@ def show_all(
             )
             for letter in letters
         ),
+        whole=("stream", "entry id"),
+        spare=_SPARE,
     )
     if len(letters) == limit:
         say(f"these are the newest {limit}; --limit shows more")
@@ -115,7 +131,9 @@ def send_again(
     entry_id: Annotated[str | None, typer.Argument(help="Its entry there.")] = None,
     *,
     everything: Annotated[bool, typer.Option("--all", help="All that are open and whole.")] = False,
-    reason: Annotated[str | None, typer.Option(help="With --all: only those with this reason.")] = None,
+    reason: Annotated[
+        str | None, typer.Option(help="With --all: only those with this reason.", callback=_known_reason)
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Send dead letters again, as they came, to the streams they came in.

@@ -11,13 +11,14 @@ from typing import Annotated
 import typer
 
 from outbound.cli.answer import FAILED, put_json, put_table, say
+from outbound.cli.reach import hint
 from outbound.doctor.bus import check_redis
 from outbound.doctor.check import Check, State, failure, good
 from outbound.doctor.email import check_email
 from outbound.doctor.postgres import check_postgres
 from outbound.doctor.tracing import check_tracing
 from outbound.settings import UNSET, Settings, SettingsError, load
-from storage.migrate import head_revision
+from storage.schema_version import head_revision
 
 
 def doctor(*, as_json: Annotated[bool, typer.Option("--json", help="Write one JSON object.")] = False) -> None:
@@ -53,11 +54,13 @@ async def _check_all() -> list[Check]:
 
 async def _postgres(settings: Settings) -> list[Check]:
     if settings.database_url == UNSET:
-        return [failure("postgres", "DATABASE_URL is not set", "set it to postgresql://…")]
+        return [
+            failure("postgres", "DATABASE_URL is not set", f"set it to postgresql://…{hint('DATABASE_URL', UNSET)}")
+        ]
     return await check_postgres(settings.database_url.get_secret_value(), head_revision())
 
 
 async def _redis(settings: Settings) -> list[Check]:
     if settings.redis_url == UNSET:
-        return [failure("redis", "REDIS_URL is not set", "set it to redis://…")]
+        return [failure("redis", "REDIS_URL is not set", f"set it to redis://…{hint('REDIS_URL', UNSET)}")]
     return await check_redis(settings)

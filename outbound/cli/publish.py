@@ -15,12 +15,14 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from outbound.cli.answer import fail, plain, progress, put_json, put_line, say
+from outbound.cli.reach import redis_trouble
 from outbound.redis_client import connect_redis
 from outbound.settings import Settings, load
 from outbound.submission import Problem, Submission, read
 
 _AT_ONCE = 500
 _PROBLEMS_SHOWN = 20
+_WARNINGS_SHOWN = 20
 _URGENT_CATEGORY = "authentication"
 
 
@@ -43,6 +45,7 @@ def publish(
     events, problems = read(_text(file), now=datetime.now(UTC), max_bytes=settings.max_entry_bytes)
     if problems:
         _refuse(problems, len(events) + len(problems))
+    _warn(events, stream, settings)
     routed = [(stream or _stream_of(event, settings), event) for event in events]
     asyncio.run(_publish(settings, routed, as_json=as_json))
     if not as_json:
@@ -67,6 +70,19 @@ def _refuse(problems: Sequence[Problem], total: int) -> None:
     fail(f"nothing was published: {len(problems)} of {total} cannot be read as events")
 
 
+def _warn(events: Sequence[Submission], stream: str | None, settings: Settings) -> None:
+    """Say what is probably a mistake, though it is no reason to refuse anything."""
+    ignored = [
+        f"{event.place}: {plain(field)} is not a field of {event.type}" for event in events for field in event.ignored
+    ]
+    for line in ignored[:_WARNINGS_SHOWN]:
+        say(f"warning: {line}: it is ignored")
+    if len(ignored) > _WARNINGS_SHOWN:
+        say(f"warning: … and {len(ignored) - _WARNINGS_SHOWN} more")
+    if stream is not None and stream not in settings.streams:
+        say(f"warning: no worker reads {plain(stream)} while OUTBOUND_STREAMS is {','.join(settings.streams)}")
+
+
 def _stream_of(event: Submission, settings: Settings) -> str:
     """Streams are read in their order, so the first one is the urgent one."""
     return settings.urgent_stream if event.category == _URGENT_CATEGORY else settings.default_stream
@@ -82,7 +98,7 @@ async def _publish(settings: Settings, routed: Sequence[tuple[str, Submission]],
                     entry_ids = await _add(redis, part)
                 except (RedisError, OSError) as error:
                     fail(
-                        f"Redis: {type(error).__name__}: {done} of {len(routed)} events are published for certain."
+                        f"{redis_trouble(settings, error)}: {done} of {len(routed)} events are published for certain."
                         " Run the same command again: what arrived is recognised"
                     )
                 done += len(part)

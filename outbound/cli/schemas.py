@@ -18,15 +18,31 @@ def schemas(
         bool, typer.Option("--check", help="Write nothing; fail if a file differs from the models.")
     ] = False,
 ) -> None:
-    """Write the JSON Schema of each event, or check that the files say what the models say."""
+    """Write the JSON Schema of each event and name what changed, or check that the files say what the models say."""
     try:
-        if not check:
-            for path in write(out):
-                put_line(str(path))
-            return
-        different = stale(out)
+        if check:
+            _check(out)
+        else:
+            _write(out)
     except OSError as error:
         fail(f"{error.filename}: {error.strerror}")
+
+
+def _write(out: Path) -> None:
+    changed = stale(out)
+    written = {path.name for path in write(out)}
+    for name in changed:
+        if name in written:
+            put_line(str(out / name))
+        else:
+            say(f"{out / name} belongs to no event any more: remove it")
+    say(f"{len(written.intersection(changed))} of {len(written)} schemas changed")
+
+
+def _check(out: Path) -> None:
+    if not any(out.glob("*.v*.json")):
+        fail(f"there are no schemas in {out}: `--out` names another folder; without `--check` they are written there")
+    different = stale(out)
     for name in different:
         put_line(str(out / name))
     if different:

@@ -13,8 +13,10 @@ from pydantic_core import from_json
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
-from notifications.ports import UnavailableError
+from events.delivery import DELIVERY_TYPES
 from outbound.cli.answer import fail, plain, put_json, put_line, say
+from outbound.cli.reach import redis_trouble
+from outbound.moment import moment_of_text
 from outbound.redis_client import connect_redis
 from outbound.settings import Settings, load
 
@@ -56,6 +58,8 @@ def tail(
     """
     settings = load(needs=("REDIS_URL",))
     name = settings.deliveries if stream == _DELIVERIES else stream
+    if name == settings.deliveries and type_ is not None and type_ not in DELIVERY_TYPES:
+        say(f"warning: no delivery event is a {plain(type_)}; there are {', '.join(DELIVERY_TYPES)}")
     try:
         asyncio.run(
             _follow(
@@ -70,9 +74,9 @@ async def _follow(
     settings: Settings, stream: str, wanted: _Filter, *, from_start: bool, count: int | None, as_json: bool
 ) -> None:
     async with connect_redis(settings.redis_url.get_secret_value()) as redis:
-        newest = await _newest_id(redis, stream)
+        newest = await _newest_id(settings, redis, stream)
         shown = 0
-        async for entry_id, fields in _entries(redis, stream, _BEGINNING if from_start else newest):
+        async for entry_id, fields in _entries(settings, redis, stream, _BEGINNING if from_start else newest):
             event = _event(fields)
             if event is None:
                 say(f"{entry_id.decode()} is not an event in canonical form")
@@ -83,18 +87,24 @@ async def _follow(
                     return
 
 
-async def _newest_id(redis: Redis, stream: str) -> bytes:
+async def _newest_id(settings: Settings, redis: Redis, stream: str) -> bytes:
     """Return the id to read after, resolved once: `$` would skip what arrives between two reads."""
     try:
         newest: Any = await redis.xrevrange(stream, count=1)
+        if newest:
+            return cast("bytes", newest[0][0])
+        if not await redis.exists(stream):
+            say(f"warning: there is no stream {plain(stream)} yet; waiting for it")
     except ResponseError as error:
         fail(f"Redis: {plain(error)}")
     except (RedisError, OSError) as error:
-        raise UnavailableError(f"Redis: {type(error).__name__}") from error
-    return newest[0][0] if newest else _BEGINNING
+        fail(redis_trouble(settings, error))
+    return _BEGINNING
 
 
-async def _entries(redis: Redis, stream: str, after: bytes) -> AsyncIterator[tuple[bytes, Mapping[bytes, bytes]]]:
+async def _entries(
+    settings: Settings, redis: Redis, stream: str, after: bytes
+) -> AsyncIterator[tuple[bytes, Mapping[bytes, bytes]]]:
     """Yield entries until Ctrl-C; while Redis is away it waits, and goes on where it was."""
     is_away = False
     while not _is_cancelled():
@@ -102,7 +112,7 @@ async def _entries(redis: Redis, stream: str, after: bytes) -> AsyncIterator[tup
             reply: Any = await redis.xread({stream: after}, count=_READ_COUNT, block=_BLOCK_MS)
         except (RedisError, OSError) as error:
             if not is_away:
-                say(f"Redis: {type(error).__name__}; waiting for it")
+                say(f"{redis_trouble(settings, error)}; waiting for it")
             is_away = True
             await asyncio.sleep(_AWAY_SECONDS)
             continue
@@ -137,10 +147,14 @@ def _line(event: Mapping[str, Any]) -> str:
     return "  ".join(
         plain(value)
         for value in (
-            event.get("time"),
+            _time(event.get("time")),
             event.get("type"),
             event.get("subject"),
             reason,
             event.get("causationid"),
         )
     )
+
+
+def _time(value: object) -> object:
+    return moment_of_text(value) if isinstance(value, str) else value

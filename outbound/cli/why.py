@@ -12,6 +12,7 @@ import typer
 
 from notifications.gates import PASSED
 from outbound.cli.answer import FAILED, fail, plain, put_json, put_line
+from outbound.moment import with_moments
 from outbound.settings import load
 from storage.dead_letter_admin import Letter, letters_of_event
 from storage.operator import (
@@ -51,6 +52,8 @@ def why(
 
     Shows addresses, never what a mail says. Ends with 1 when nothing is known under the id.
     """
+    if not id_.strip():
+        raise typer.BadParameter("an id is not empty", param_hint="ID")
     settings = load(needs=("DATABASE_URL",))
     found = asyncio.run(_look(settings.database_url.get_secret_value(), id_))
     is_known = bool(found.events or found.letters or found.notifications)
@@ -96,13 +99,17 @@ async def _notification(connection: Connection, id_: str) -> Notification | None
 def _described(id_: str, found: _Found) -> dict[str, Any]:
     return {
         "id": id_,
-        "events": [asdict(event) for event in found.events],
+        "events": [
+            asdict(event) | {"repeats": [with_moments(repeat) for repeat in event.repeats]} for event in found.events
+        ],
         "dead_letters": [
             {name: value for name, value in asdict(letter).items() if name != "fields"} for letter in found.letters
         ],
         "notifications": [
             asdict(one)
             | {
+                "gates": _gates(one),
+                "trail": [with_moments(step) for step in one.trail],
                 "attempts": [asdict(attempt) for attempt in found.attempts if attempt.notification_id == one.id],
                 "queue": next((asdict(place) for place in found.places if place.notification_id == one.id), None),
             }
@@ -133,7 +140,7 @@ def _tell_event(event: SeenEvent) -> None:
     put_line(f"  tenant     {plain(event.tenant_slug)} ({event.tenant_id})")
     put_line(f"  received   {plain(event.received_at)}, {plain(event.stream)} {event.entry_id}")
     put_line(f"  outcome    {plain(event.outcome)}")
-    for repeat in event.repeats:
+    for repeat in map(with_moments, event.repeats):
         put_line(
             f"  duplicate  {plain(repeat.get('stream'))} {plain(repeat.get('entry_id'))}, {plain(repeat.get('at'))}"
         )
@@ -143,18 +150,22 @@ def _tell_notification(one: Notification) -> None:
     put_line(f"notification {one.id}: {plain(one.subtype)} ({plain(one.category)})")
     put_line(f"  recipient  {plain(one.user_id)} <{plain(one.recipient)}>")
     put_line(f"  status     {_with_reason(one.status, one.reason)}, version {one.version}, {plain(one.updated_at)}")
-    put_line(f"  gates      {_verdict(one.gates)}")
+    put_line(f"  gates      {_verdict(_gates(one))}")
     if one.template_name is not None:
         put_line(
             f"  template   {plain(one.template_name)}/{plain(one.template_locale)} {plain(one.template_version)[:12]}"
         )
     if one.redrive_of is not None:
         put_line(f"  re-drive   of {one.redrive_of}")
-    for step in one.trail:
+    for step in map(with_moments, one.trail):
         put_line(
             f"  {plain(step.get('version')):>3}        {plain(step.get('at'))}"
             f"  {_with_reason(step.get('status'), step.get('reason'))}"
         )
+
+
+def _gates(one: Notification) -> dict[str, Any]:
+    return {**one.gates, "evidence": with_moments(one.gates.get("evidence") or {})}
 
 
 def _with_reason(status: object, reason: object) -> str:

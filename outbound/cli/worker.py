@@ -7,6 +7,7 @@ import gc
 import sys
 
 import structlog
+from prometheus_client import disable_created_metrics
 from redis.exceptions import RedisError
 
 from consumers.app import run_until_stopped
@@ -19,7 +20,7 @@ from outbound.settings import Settings, load
 from outbound.telemetry import configure_tracing
 from outbound.wiring import WorkerApp, open_worker
 from providers.errors import InvalidConfigError, UnknownProviderError
-from storage.migrate import pending
+from storage.schema_version import pending
 
 log = structlog.get_logger()
 
@@ -33,11 +34,14 @@ def worker() -> None:
     """Run until SIGTERM or Ctrl-C; then what is ours is sent or handed back."""
     settings = load(needs=NEEDS)
     configure(settings.log_level)
+    # When each series was born, once more for each of them: twice the text to scrape, and no rule of ours reads it.
+    disable_created_metrics()  # type: ignore[no-untyped-call] # prometheus_client does not annotate it
     flush = configure_tracing()
     try:
         asyncio.run(_run(settings))
     except NameInUseError as error:
-        log.error("worker.name_in_use", error=str(error))  # noqa: TRY400 - the sentence says it all
+        advice = "give each worker its own OUTBOUND_WORKER_NAME"
+        log.error("worker.name_in_use", error=str(error), advice=advice)  # noqa: TRY400 - the sentence says it all
         sys.exit(1)
     except (InvalidConfigError, InvalidSenderPolicyError, UnknownProviderError, UnavailableError):
         raise

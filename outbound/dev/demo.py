@@ -15,6 +15,7 @@ from redis.backoff import NoBackoff
 
 from events.wire import encode
 from outbound.dev.demo_tenants import BRIGHTSIDE, HARBOR, DemoTenant
+from outbound.moment import moment
 
 _NOBODY = UUID("5b1d6c4e-9f0a-4d33-8a51-2c7e90b1dfff")
 
@@ -125,7 +126,7 @@ class _Speaker:
             "id": id_,
             "source": "/outbound/demo",
             "type": type_,
-            "time": self._now.isoformat(),
+            "time": moment(self._now),
             "tenantid": str(tenant_id),
             "data": dict(data),
         }

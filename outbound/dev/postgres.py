@@ -69,10 +69,11 @@ class _Cluster:
         return self.folder / "superuser.password"
 
 
-def start_postgres(folder: Path, *, durable: bool, port: int | None = None) -> Server:
+def start_postgres(folder: Path, *, durable: bool, port: int | None = None, wished: int | None = None) -> Server:
     """Start Postgres with its data below `folder`; `durable` keeps fsync on, without it a power cut costs the data.
 
-    `port` None is a free one. `Server.url` is the login role `outbound`, which owns the database `outbound`.
+    `port` None is the wished one if that is free, else any free one. `Server.url` is the login role `outbound`, which
+    owns the database `outbound`.
 
     Raises:
         AlreadyRunningError: when one runs on this folder.
@@ -83,7 +84,7 @@ def start_postgres(folder: Path, *, durable: bool, port: int | None = None) -> S
     with locked(_NAME, folder) as lock:
         cluster = _open(folder)
         try:
-            return _start(cluster, lock, port, durable=durable)
+            return _start(cluster, lock, port, wished, durable=durable)
         finally:
             for descriptor in cluster.fds:
                 os.close(descriptor)
@@ -145,12 +146,12 @@ def _server_uid(data: Path) -> int | None:
     return owner
 
 
-def _start(cluster: _Cluster, lock: int, port: int | None, *, durable: bool) -> Server:
+def _start(cluster: _Cluster, lock: int, port: int | None, wished: int | None, *, durable: bool) -> Server:
     if not cluster.password.exists():
         _initialise(cluster, durable=durable)
     password = cluster.password.read_text().strip()
-    for _ in range(_ATTEMPTS if port is None else 1):
-        chosen = port or free_port()
+    for attempt in range(_ATTEMPTS if port is None else 1):
+        chosen = port or free_port(None if attempt else wished)
         command = [str(cluster.binaries / "postgres"), "-D", cluster.path, "-p", str(chosen), *_OPTIONS]
         guard, pid = launch(
             Launch(

@@ -126,11 +126,25 @@ def wait_until(is_ready: Callable[[], bool], process: subprocess.Popen[bytes]) -
     return False
 
 
-def free_port() -> int:
-    """Return a port of the loopback interface that was free a moment ago."""
+def free_port(wished: int | None = None) -> int:
+    """Return a port of the loopback interface that was free a moment ago: the wished one if it was."""
+    if wished and _is_free(wished):
+        return wished
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def _is_free(port: int) -> bool:
+    """Tell whether a server could listen there; connections of a former one that are still closing do not count."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+            probe.listen()
+        except OSError:
+            return False
+    return True
 
 
 @contextmanager

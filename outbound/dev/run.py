@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -24,9 +24,11 @@ from outbound.cli.answer import FAILED, OK, put_json
 from outbound.dev.demo import demo_events, example_event, publish
 from outbound.dev.demo_tenants import create_tenants
 from outbound.dev.process import ServerError
+from outbound.dev.relay import silence_of_relay
 from outbound.dev.stack import Stack, open_stack, reserved
-from outbound.dev.view import open_view
+from outbound.dev.view import open_view, without_requeued
 from outbound.dev.watch import NOTIFICATIONS, EventState, Watch, database_time, summary
+from outbound.env_file import env_file
 from outbound.settings import Settings, load
 from storage.roles import Role
 from storage.session import open_database
@@ -43,13 +45,15 @@ class Options:
     folder: Path
     is_once: bool = False
     is_json: bool = False
+    once_limit: timedelta = ONCE_LIMIT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _End:
-    """How it ended: the exit status, why if it failed, and the last that was seen."""
+    """How it ended: the exit status, why if it failed, whether only time had run out, and the last that was seen."""
 
     status: int
+    is_late: bool = False
     problem: Sequence[str] = ()
     states: Sequence[EventState] = ()
 
@@ -75,7 +79,7 @@ async def run(options: Options) -> int:
         end, mails = _stopped(options, ()), 0  # the same Ctrl-C reached a part that was just starting
     if options.is_json:
         put_json(summary(end.states, mails))
-    elif options.is_once and end.states:
+    elif end.states:
         _say(console, _totals(end.states))
     return end.status
 
@@ -113,12 +117,15 @@ async def _demonstrate(
             return _End(status=FAILED, problem=[f"Redis cannot be reached: {type(error).__name__}"])
         for line in introduction(stack, options.folder, settings.default_stream):
             _say(console, line)
-        return await _follow(options, stack, Watch(database, since, published), console, stop)
+        end = await _follow(options, stack, Watch(database, since, published), console, stop)
+    if end.is_late and stack.inbox is None and (silence := await silence_of_relay(settings)):
+        return replace(end, problem=[f"{line}; {silence}" for line in end.problem])
+    return end
 
 
 async def _follow(options: Options, stack: Stack, watch: Watch, console: Console, stop: asyncio.Event) -> _End:
     """Show what becomes of the events until it is enough: stopped, all done (once), too late (once), worker gone."""
-    until = time.monotonic() + ONCE_LIMIT.total_seconds()
+    until = time.monotonic() + options.once_limit.total_seconds()
     states: Sequence[EventState] = ()
     with open_view(console) as view:
         while True:
@@ -134,12 +141,12 @@ async def _follow(options: Options, stack: Stack, watch: Watch, console: Console
             if stack.has_worker_ended():
                 words = ["The worker has ended by itself. Its last words:", *stack.last_words()]
                 return _End(status=FAILED, problem=words, states=states)
-            if options.is_once and (end := _once(states, is_late=time.monotonic() > until)) is not None:
+            if options.is_once and (end := _once(options, states, is_late=time.monotonic() > until)):
                 return end
             await _pause(stop)
 
 
-def _once(states: Sequence[EventState], *, is_late: bool) -> _End | None:
+def _once(options: Options, states: Sequence[EventState], *, is_late: bool) -> _End | None:
     """Decide whether `--once` has seen enough; what others published meanwhile does not count."""
     ours = [state for state in states if state.is_ours]
     waiting = [state.label for state in ours if not state.is_done]
@@ -147,9 +154,8 @@ def _once(states: Sequence[EventState], *, is_late: bool) -> _End | None:
         return _End(status=OK, states=states)
     if is_late:
         names = ", ".join(waiting) or "Postgres is away"
-        return _End(
-            status=FAILED, problem=[f"Not done within {ONCE_LIMIT.total_seconds():.0f} s: {names}"], states=states
-        )
+        line = f"Not done within {options.once_limit.total_seconds():.0f} s: {names}"
+        return _End(status=FAILED, is_late=True, problem=[line], states=states)
     return None
 
 
@@ -161,8 +167,8 @@ def _stopped(options: Options, states: Sequence[EventState]) -> _End:
 def introduction(stack: Stack, folder: Path, stream: str) -> list[str]:
     """Return what somebody needs to look around, and to publish more from a second terminal."""
     inbox = f"Inbox      {stack.inbox.web_url}" if stack.inbox else "Inbox      none: mail goes to EMAIL_HOST"
-    file, env = shlex.quote(str(folder / "event.json")), shlex.quote(str(folder / "env"))
-    plain = f'redis.from_url(os.environ["REDIS_URL"]).xadd("{stream}", {{"data": open("{folder}/event.json").read()}})'
+    file, env = shlex.quote(str(folder / "event.json")), shlex.quote(str(env_file(folder)))
+    add = f'redis.from_url(os.environ["REDIS_URL"]).xadd("{stream}", {{"data": open("{folder}/event.json").read()}})'
     return [
         inbox,
         f"Health     {stack.health_url}/readyz  {stack.health_url}/metrics",
@@ -172,16 +178,17 @@ def introduction(stack: Stack, folder: Path, stream: str) -> list[str]:
         f"  . {env if '/' in env else './' + env}",
         "  outbound tail                        # follow the delivery events",
         f"  outbound publish {file}      # one more; it is a duplicate until you change its id",
-        "  # or without outbound, a plain XADD of the same file:",
-        f"  python -c {shlex.quote('import os, redis; ' + plain)}",
-        f'  redis-cli -u "$REDIS_URL" XADD {shlex.quote(stream)} \'*\' data "$(cat {file})"',
+        "  # or as any program does it, here in Python, by an XADD of the same file:",
+        f"  python -c {shlex.quote('import os, redis; ' + add)}",
+        "",
+        "Ctrl-C stops it.",
         "",
     ]
 
 
 def _totals(states: Sequence[EventState]) -> str:
-    """Return one line that counts what the JSON counts."""
-    totals = summary(states, None)["totals"]
+    """Return one line that counts what the JSON counts, but an event that was sent again once."""
+    totals = summary(without_requeued(states), None)["totals"]
     counts = Counter(totals["statuses"]) + Counter(totals["outcomes"])
     del counts[NOTIFICATIONS]
     named = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))

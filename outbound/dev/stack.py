@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import shlex
 import signal
 import subprocess
 import sysconfig
@@ -14,15 +13,19 @@ from dataclasses import dataclass, field
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from outbound.dev.inbox import Inbox, start_inbox
+from outbound.dev.ports import remember_ports, remembered_ports
 from outbound.dev.process import Launch, Server, ServerError, free_port, launch, locked, stop_guard, write_secret
 from outbound.dev.servers import start_postgres, start_valkey
+from outbound.env_file import FOLDER_VARIABLE, env_file, lines_for_shell, retire, without_our_own
 from outbound.settings import LEGACY
 from storage.migrate import upgrade
 
 _DRAIN_SECONDS = "5"
 _LAST_LINES = 10
+_PORTS = "ports.json"
 _ALWAYS_SHARED = ("DATABASE_URL", "REDIS_URL", "OUTBOUND_SECRET_KEY")
 _OF_THE_WORKER_ALONE = ("OUTBOUND_HEALTH_PORT", "OUTBOUND_DRAIN_SECONDS", "OUTBOUND_SECRETS_DIR")
 # With an inbox of our own, nothing of a real account may be left: the demo must not be able to send real mail.
@@ -74,24 +77,36 @@ def reserved(folder: Path) -> Generator[Path]:
 async def open_stack(home: Path, given: Mapping[str, str]) -> AsyncGenerator[Stack]:
     """Start what `given` (the environment) does not replace, migrate, and start the worker; `home` is reserved.
 
+    What a shell knows from reading our own file of variables replaces nothing.
+
     Raises:
         ServerError: when a part does not start; what was started is stopped.
     """
+    given = without_our_own(given)
+    ports = remembered_ports(home / _PORTS)
     with ExitStack() as parts:
-        database_url, redis_url, inbox = await _start_servers(home, given, parts)
+        database_url, redis_url, inbox = await _start_servers(home, given, ports, parts)
+        health_port = free_port(ports.get("health"))
         environment = worker_environment(
             given,
             database_url=database_url,
             redis_url=redis_url,
             smtp_port=inbox.smtp_port if inbox else None,
             secret_key=_secret_key(home / "secret.key"),
-            health_port=free_port(),
+            health_port=health_port,
             secrets_folder=home / "secrets",
         )
         await _migrate(database_url)
-        env_file = home / "env"
-        write_secret(env_file, exports(given, environment))
-        parts.callback(env_file.unlink, missing_ok=True)
+        used = {
+            "postgres": None if given.get("DATABASE_URL") else urlsplit(database_url).port,
+            "valkey": None if given.get("REDIS_URL") else urlsplit(redis_url).port,
+            "smtp": inbox.smtp_port if inbox else None,
+            "web": urlsplit(inbox.web_url).port if inbox else None,
+            "health": health_port,
+        }
+        remember_ports(home / _PORTS, used)
+        write_secret(env_file(home), exports(given, environment, home))
+        parts.callback(retire, home)
         worker_log = home / "worker.log"
         log_began_at = worker_log.stat().st_size if worker_log.exists() else 0
         worker = await _start_worker(home, environment, worker_log, parts)
@@ -147,25 +162,26 @@ def worker_environment(
     return defaults | environment | {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
 
 
-def exports(given: Mapping[str, str], environment: Mapping[str, str]) -> str:
+def exports(given: Mapping[str, str], environment: Mapping[str, str], home: Path) -> str:
     """Return lines for a shell that make a second terminal see the same service; nothing of an account is copied."""
     ours = {
         name: value
         for name, value in environment.items()
         if name in _ALWAYS_SHARED or (given.get(name) != value and name not in _OF_THE_WORKER_ALONE)
     }
-    lines = [f"export {name}={shlex.quote(value)}" for name, value in sorted(ours.items())]
-    return "\n".join([*lines, f'export PATH={shlex.quote(sysconfig.get_path("scripts"))}:"$PATH"'])
+    return lines_for_shell(ours | {FOLDER_VARIABLE: str(home)}, sysconfig.get_path("scripts"))
 
 
-async def _start_servers(folder: Path, given: Mapping[str, str], parts: ExitStack) -> tuple[str, str, Inbox | None]:
+async def _start_servers(
+    folder: Path, given: Mapping[str, str], ports: Mapping[str, int], parts: ExitStack
+) -> tuple[str, str, Inbox | None]:
     """Start what is not given, all at once, and return the addresses of Postgres and Redis, and the inbox."""
     has_relay = bool(given.get("EMAIL_HOST") or given.get("SMTP_HOST"))
-    start_database = partial(start_postgres, folder / "postgres", durable=True)
-    start_redis = partial(start_valkey, folder / "valkey", durable=True)
+    start_database = partial(start_postgres, folder / "postgres", durable=True, wished=ports.get("postgres"))
+    start_redis = partial(start_valkey, folder / "valkey", durable=True, wished=ports.get("valkey"))
     database_url = asyncio.create_task(_server_url(given.get("DATABASE_URL"), start_database, parts))
     redis_url = asyncio.create_task(_server_url(given.get("REDIS_URL"), start_redis, parts))
-    inbox = asyncio.create_task(_open_inbox(folder / "inbox", parts, has_relay=has_relay))
+    inbox = asyncio.create_task(_open_inbox(folder / "inbox", ports, parts, has_relay=has_relay))
     # All of them, also when one fails: what has started must be known in order to be stopped.
     await asyncio.wait((database_url, redis_url, inbox))
     for error in (database_url.exception(), redis_url.exception(), inbox.exception()):
@@ -182,12 +198,13 @@ async def _server_url(given: str | None, start: Callable[[], Server], parts: Exi
     return server.url
 
 
-async def _open_inbox(folder: Path, parts: ExitStack, *, has_relay: bool) -> Inbox | None:
+async def _open_inbox(folder: Path, ports: Mapping[str, int], parts: ExitStack, *, has_relay: bool) -> Inbox | None:
     if has_relay:
         return None
     if find_spec("aiosmtpd") is None:
         raise ServerError("the inbox needs aiosmtpd: install it, or set EMAIL_HOST")
-    inbox = await asyncio.to_thread(start_inbox, folder)
+    smtp_port, web_port = free_port(ports.get("smtp")), free_port(ports.get("web"))
+    inbox = await asyncio.to_thread(start_inbox, folder, smtp_port=smtp_port, web_port=web_port)
     parts.callback(inbox.stop)
     return inbox
 

@@ -27,10 +27,11 @@ _NAME = "valkey"
 _ATTEMPTS = 5
 
 
-def start_valkey(folder: Path, *, durable: bool, port: int | None = None) -> Server:
+def start_valkey(folder: Path, *, durable: bool, port: int | None = None, wished: int | None = None) -> Server:
     """Start Valkey with its data below `folder`; without `durable` nothing is written to disk.
 
-    `port` None is a free one.
+    `port` None is the wished one if that is free, else any free one. The password is the folder's, the same from start
+    to start.
 
     Raises:
         AlreadyRunningError: when one runs on this folder.
@@ -39,8 +40,9 @@ def start_valkey(folder: Path, *, durable: bool, port: int | None = None) -> Ser
     binary = _binary()
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with locked(_NAME, folder) as lock:
-        for _ in range(_ATTEMPTS if port is None else 1):
-            server = _attempt(binary, folder, port or free_port(), lock, durable=durable)
+        for attempt in range(_ATTEMPTS if port is None else 1):
+            chosen = port or free_port(None if attempt else wished)
+            server = _attempt(binary, folder, chosen, lock, durable=durable)
             if server is not None:
                 write_secret(server.url_file, server.url)
                 return server
@@ -69,7 +71,7 @@ def _binary() -> str:
 
 
 def _attempt(binary: str, folder: Path, port: int, lock: int, *, durable: bool) -> Server | None:
-    password = secrets.token_urlsafe(18)
+    password = _password(folder / f"{_NAME}.password")
     lines = [
         "bind 127.0.0.1",
         f"port {port}",
@@ -96,6 +98,12 @@ def _attempt(binary: str, folder: Path, port: int, lock: int, *, durable: bool) 
         return None
     url = f"redis://:{password}@127.0.0.1:{port}/0"
     return Server(url=url, admin_url=url, pid=pid, guard=guard, url_file=folder / f"{_NAME}.url")
+
+
+def _password(file: Path) -> str:
+    if not file.exists():
+        write_secret(file, secrets.token_urlsafe(18))
+    return file.read_text().strip()
 
 
 def _answers(port: int, password: str) -> bool:

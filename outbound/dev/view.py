@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Protocol
 
 from rich.console import Console
@@ -16,6 +17,8 @@ from outbound.dev.watch import DEAD_LETTERED, DUPLICATE, EventState, Notificatio
 
 _ARROW = " → "
 _HEAD_LINES = 5
+_ID_CHARS = 24
+"""As much of an id as a table has room for; a hash is longer, and its ends tell it from others."""
 _COLOURS = {
     "accepted": "green",
     "delivered": "green",
@@ -64,7 +67,7 @@ class _LiveTable:
             table.add_column(name, overflow="fold")
         # The newest are what somebody waits for; a table taller than the screen cannot be redrawn.
         room = max(self._console.height - _HEAD_LINES, 1)
-        for _, label, tenant, recipient, trail, colour in rows(states)[-room:]:
+        for _, label, tenant, recipient, trail, colour in rows(states, id_chars=_ID_CHARS)[-room:]:
             table.add_row(Text(label), Text(tenant), Text(recipient), Text(trail, style=colour))
         self._live.update(table, refresh=True)
 
@@ -84,12 +87,15 @@ class _Lines:
                 self._console.print(Text(f"{' · '.join(parts)}: {trail}"), soft_wrap=True)
 
 
-def rows(states: Sequence[EventState]) -> list[Row]:
-    """Return a row for each notification, and one for each event without; others' words are shown plain."""
+def rows(states: Sequence[EventState], *, id_chars: int | None = None) -> list[Row]:
+    """Return a row for each notification, and one for each event without; others' words are shown plain.
+
+    Of an id from elsewhere `id_chars` are shown, its beginning and its end.
+    """
     found: list[Row] = []
-    for state in states:
+    for state in without_requeued(states):
         entry = f"{state.stream}/{state.entry_id}"
-        label = state.label if state.is_ours else f"{state.label} ({state.id})"
+        label = state.label if state.is_ours else f"{state.label} ({_shortened(state.id, id_chars)})"
         shown = (plain(label), plain(state.tenant or ""))
         for one in state.notifications:
             colour = _COLOURS.get(one.status, "cyan")
@@ -98,6 +104,33 @@ def rows(states: Sequence[EventState]) -> list[Row]:
             colour = _COLOURS.get(state.outcome, "cyan")
             found.append((entry, *shown, "", _with_reason(state.outcome, state.reason), colour))
     return found
+
+
+def without_requeued(states: Sequence[EventState]) -> list[EventState]:
+    """Return the states with each dead letter that was sent again replaced by what became of its event since then."""
+    newest: dict[tuple[str, str | None, str], EventState] = {}
+    for state in states:
+        if state.id is not None and state.outcome != DUPLICATE:
+            key = (state.id, state.tenant, state.stream)
+            newest[key] = max(newest.get(key, state), state, key=_age)
+    found: dict[tuple[str, str], EventState] = {}
+    for state in states:
+        current = state
+        if state.id is not None and state.outcome == DEAD_LETTERED:
+            current = replace(newest[state.id, state.tenant, state.stream], label=state.label)
+        found.setdefault((current.stream, current.entry_id), current)
+    return list(found.values())
+
+
+def _age(state: EventState) -> tuple[int, ...]:
+    return tuple(map(int, state.entry_id.split("-")))
+
+
+def _shortened(id_: str | None, most: int | None) -> str:
+    if id_ is None or most is None or len(id_) <= most:
+        return str(id_)
+    half = (most - 1) // 2
+    return f"{id_[:half]}…{id_[-half:]}"
 
 
 def trail_of(notification: NotificationState) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from notifications.status import RANK, Reason, Status
 from outbound.dev.demo import Published
+from outbound.moment import with_moments
 from storage.roles import Role
 from storage.session import Connection, Database
 
@@ -156,7 +157,7 @@ def _event_json(state: EventState) -> dict[str, Any]:
                 "user_id": notification.user_id,
                 "status": notification.status,
                 "reason": notification.reason,
-                "history": [dict(step) for step in notification.history],
+                "history": [with_moments(step) for step in notification.history],
             }
             for notification in state.notifications
         ],

@@ -9,12 +9,11 @@ from providers.message import OutboundMessage
 from providers.provider import Begin
 from providers.receipt import NOT_BEGUN, Outcome
 from providers.smtp.config import SmtpConfig
-from providers.smtp.connection import Connection, ConnectionLostError
+from providers.smtp.connection import SERVICE_CLOSING, Connection, ConnectionLostError
 from providers.smtp.replies import Phase, Reply, Verdict, classify
 
 _RESET_TIMEOUT_SECONDS: Final = 10.0
 _START_MAIL_INPUT: Final = 354  # RFC 5321 §4.2.3
-_SERVICE_CLOSING: Final = 421
 
 
 class StaleConnectionError(Exception):
@@ -69,7 +68,7 @@ class Transaction:
             if reused:
                 raise StaleConnectionError from error
             raise
-        if reused and reply.code == _SERVICE_CLOSING:
+        if reused and reply.code == SERVICE_CLOSING:
             raise StaleConnectionError
         if not reply.is_positive:
             return self._refused(reply)

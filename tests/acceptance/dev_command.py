@@ -17,7 +17,7 @@ from typing import Any
 
 OUTBOUND = str(Path(sysconfig.get_path("scripts")) / "outbound")
 LIMIT_SECONDS = 50
-REPLACEABLE = ("DATABASE_URL", "REDIS_URL", "EMAIL_HOST", "SMTP_HOST")
+REPLACEABLE = ("DATABASE_URL", "REDIS_URL", "EMAIL_HOST", "SMTP_HOST", "OUTBOUND_DEV_FOLDER")
 
 
 def environment(**given: str) -> dict[str, str]:
@@ -51,7 +51,7 @@ def running(folder: Path, **given: str) -> Iterator[tuple[subprocess.Popen[str],
         text=True,
     )
     try:
-        yield process, lines_until(process, "redis-cli")
+        yield process, lines_until(process, "Ctrl-C stops it")
     finally:
         process.kill()
         process.communicate()
@@ -65,6 +65,14 @@ def lines_until(process: subprocess.Popen[str], wanted: str) -> list[str]:
         if wanted in line:
             return lines
     raise AssertionError("\n".join(lines))
+
+
+def sourced(folder: Path, then: str = "env") -> str:
+    """What a shell in this folder answers after `. var/env`."""
+    done = subprocess.run(
+        ["sh", "-c", f". var/env && {then}"], cwd=folder, env=environment(), capture_output=True, text=True, check=True
+    )
+    return done.stdout
 
 
 def family(pid: int) -> set[int]:

@@ -25,6 +25,7 @@ from tests.acceptance.dev_command import (
     family,
     lines_until,
     running,
+    sourced,
 )
 from tests.wires.sink import Sink
 
@@ -195,20 +196,16 @@ def test_a_restart_keeps_the_data_a_second_start_is_refused_and_ctrl_c_ends_it_c
         second = subprocess.run(
             [OUTBOUND, "dev"], cwd=first.folder, env=environment(), capture_output=True, text=True, check=False
         )
-        url = subprocess.run(
-            ["sh", "-c", '. var/env && command -v outbound >&2 && printf %s "$DATABASE_URL"'],
-            cwd=first.folder,
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
+        url = sourced(first.folder, 'command -v outbound >&2 && printf %s "$DATABASE_URL"')
         kept = asyncio.run(counted(url, [event["id"] for event in first.answer["events"]]))
         mode = (first.folder / "var" / "env").stat().st_mode
         pids = family(process.pid)
         lines_until(process, "duplicate")
         process.send_signal(signal.SIGINT)
+        [*_, totals] = lines_until(process, "events, ")
         status = process.wait(LIMIT_SECONDS)
 
+    assert totals.startswith("15 events, ")
     assert (second.returncode, second.stdout) == (1, "")
     assert second.stderr.strip().endswith(f"(pid {process.pid})")
     assert second.stderr.count("\n") == 1
@@ -244,6 +241,27 @@ def test_nothing_outlives_a_parent_that_is_killed_with_9(first: FirstRun) -> Non
         process.kill()
 
     assert all_gone(pids)
+
+
+def test_once_says_so_when_the_given_relay_does_not_answer(empty_database: str, redis_url: str, tmp_path: Path) -> None:
+    script = (
+        "import asyncio, sys; from datetime import timedelta; from pathlib import Path\n"
+        "from outbound.dev.run import Options, run\n"
+        "options = Options(folder=Path(sys.argv[1]), is_once=True, once_limit=timedelta(seconds=2))\n"
+        "sys.exit(asyncio.run(run(options)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path / "var")],
+        env=environment(DATABASE_URL=empty_database, REDIS_URL=redis_url, EMAIL_HOST="127.0.0.1", EMAIL_PORT="1"),
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_SECONDS,
+        check=False,
+    )
+
+    [line] = [line for line in done.stdout.splitlines() if line.startswith("Not done within 2 s: ")]
+    assert line.endswith("; the relay at EMAIL_HOST (127.0.0.1:1) does not answer: ConnectionRefusedError")
+    assert done.returncode == 1
 
 
 async def test_what_the_environment_names_is_not_started(

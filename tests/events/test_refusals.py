@@ -71,9 +71,9 @@ def test_the_text_of_the_nul_escape_is_no_nul(ticket: dict[str, Any]) -> None:
             "tenantid: UUID input should be a string, bytes or UUID object",
         ),
         ({"type": None}, Refusal.INVALID_ENVELOPE, "type: Input should be a valid string"),
-        ({"type": "com.dapr.event.sent"}, Refusal.UNKNOWN_TYPE, "type: not in the catalogue"),
-        ({"type": "ticket.updated.v2"}, Refusal.UNKNOWN_TYPE, "type: not in the catalogue"),
-        ({"type": ""}, Refusal.UNKNOWN_TYPE, "type: not in the catalogue"),
+        ({"type": "com.dapr.event.sent"}, Refusal.UNKNOWN_TYPE, "type: not in the catalogue, see schemas/"),
+        ({"type": "ticket.updated.v2"}, Refusal.UNKNOWN_TYPE, "type: not in the catalogue, see schemas/"),
+        ({"type": ""}, Refusal.UNKNOWN_TYPE, "type: not in the catalogue, see schemas/"),
         ({"id": ""}, Refusal.INVALID_ENVELOPE, "id: String should have at least 1 character"),
         ({"id": 7}, Refusal.INVALID_ENVELOPE, "id: Input should be a valid string"),
         ({"id": "x" * 257}, Refusal.INVALID_ENVELOPE, "id: String should have at most 256 characters"),
@@ -190,6 +190,23 @@ def test_a_legacy_name_outside_the_table_is_an_unknown_type(name: str) -> None:
 
     assert error.reason == Refusal.UNKNOWN_TYPE
     assert (error.tenantid, error.event_id, error.event_type) == (TENANT, "01JD7T", name)
+    assert error.detail.startswith("eventType: not one of TICKET_UPDATED, INVOICE_FINALIZED, ")
+
+
+def test_a_cloud_event_in_the_field_of_the_legacy_form_is_told_where_it_belongs(ticket: dict[str, Any]) -> None:
+    error = refused({b"event": structured(ticket)[b"data"]})
+
+    assert error.reason == Refusal.INVALID_ENVELOPE
+    assert error.detail == (
+        "event: not the legacy shape {id, eventType, timestamp, payload}; CloudEvents go into the field data"
+    )
+    assert (error.tenantid, error.event_id) == (TENANT, "01JD7T")
+
+
+def test_all_problems_are_on_the_error_where_the_detail_counts_them(ticket: dict[str, Any]) -> None:
+    error = refused(structured(ticket | {"data": {}}))
+
+    assert error.problems == ("data.ticket_id: Field required", "data.title: Field required")
 
 
 @pytest.mark.parametrize(

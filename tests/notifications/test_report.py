@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from events.delivery import EmailReport, delivery_event
 from notifications.entry import DeadLetter
 from notifications.facts import EventKey
 from notifications.hashing import recipient_hash
@@ -57,6 +58,18 @@ def of_change(status: Status, queue: QueueChange, reason: Reason | None = None) 
 def of_new(status: Status, **changes: Any) -> dict[str, Any] | None:
     fields: dict[str, Any] = {"reason": None, "due_at": None, "now": NOW}
     return REPORTS.of_new(NOTIFICATION, an_origin(), status=status, **fields | changes)
+
+
+@pytest.mark.parametrize("queue", [Leaves(), Parks(due_at=later(seconds=10), reason=Reason.RETRY, is_pinned=False)])
+@pytest.mark.parametrize("status", PUBLISHED)
+def test_an_event_is_what_the_model_would_have_written(status: Status, queue: QueueChange) -> None:
+    event = of_change(status, queue, Reason.RETRY)
+
+    assert event is not None
+    report = EmailReport.model_validate(event["data"])
+    told = ("tenantid", "causationid", "correlationid", "traceparent")
+    assert event == delivery_event(report, time=NOW, **{name: event[name] for name in told})
+    assert list(event["data"]) == list(report.model_dump(exclude_none=True))
 
 
 @pytest.mark.parametrize("status", PUBLISHED)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from typing import Any
 from uuid import uuid4
 
 import pytest
 import redis
 
+from outbound.cli.dead_letters import REASONS
 from tests.outbound.command import Cli, Sql
 
 EVENTS = "outbound:events"
@@ -83,6 +85,33 @@ def test_a_list_is_narrowed_by_state_reason_tenant_and_number(cli: Cli, sql: Sql
     assert listed("--limit", 1) == [THIRD] or listed("--limit", 1) == [SECOND]
 
 
+def test_a_list_of_nothing_says_so(cli: Cli) -> None:
+    result = cli("dead-letters", "list")
+
+    assert (result.exit_code, result.stdout) == (0, "none\n")
+    assert cli("dead-letters", "list", "--json").stdout == ""
+
+
+@pytest.mark.parametrize("words", [("list",), ("requeue", "--all")])
+def test_a_reason_that_no_dead_letter_has_is_wrong_usage_and_those_there_are_are_named(
+    cli: Cli, words: tuple[str, ...]
+) -> None:
+    result = cli("dead-letters", *words, "--reason", "unknown-type", COLUMNS="400")
+
+    assert result.exit_code == 2
+    assert all(reason in result.stderr for reason in REASONS)
+
+
+def test_times_are_in_utc_and_milliseconds(cli: Cli, sql: Sql) -> None:
+    sql.dead_letter({"data": "{}"})
+
+    [letter] = cli.ndjson("dead-letters", "list")
+    table = cli("dead-letters", "list").stdout
+
+    assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", letter["created_at"])
+    assert letter["created_at"] in table
+
+
 def test_one_is_shown_with_what_it_holds(cli: Cli, sql: Sql) -> None:
     sql.dead_letter({"data": '{"a":1}', "bin": {"base64": "/w=="}})
 
@@ -133,7 +162,7 @@ def test_while_redis_is_away_it_stays_open(cli: Cli, sql: Sql) -> None:
     result = cli("dead-letters", "requeue", EVENTS, FIRST, REDIS_URL="redis://127.0.0.1:1")
 
     assert result.exit_code == 1
-    assert "Redis: ConnectionError; what was not requeued is open still" in result.stderr
+    assert "Redis at 127.0.0.1:1: ConnectionError; what was not requeued is open still" in result.stderr
     assert states(sql) == {FIRST: "open"}
     assert audited(sql) == []
 

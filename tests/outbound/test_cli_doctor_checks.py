@@ -14,7 +14,7 @@ from outbound.doctor.check import State
 from outbound.doctor.postgres import judge as judge_postgres
 from outbound.doctor.tracing import check_tracing
 from storage.inspection import PostgresInspection
-from storage.migrate import head_revision
+from storage.schema_version import head_revision
 
 
 @pytest.fixture

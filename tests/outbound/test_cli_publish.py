@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -115,7 +116,10 @@ def test_a_named_stream_takes_everything(cli: Cli, redis_url: str) -> None:
         ('{\n "type": 1,\n}', "line 3: not JSON: trailing comma at line 3 column 1"),
         ("[7]", "item 1: not a JSON object"),
         ('{"type":"ticket.updated.v1"}', "line 1: missing_tenant: tenantid: Field required"),
-        (f'{{"type":"x.y.v1","tenantid":"{TENANT}"}}', "line 1: unknown_type: type: not in the catalogue"),
+        (
+            f'{{"type":"x.y.v1","tenantid":"{TENANT}"}}',
+            "line 1: unknown_type: type: not in the catalogue, see schemas/: ticket.updated.v1, ",
+        ),
         ('{"specversion":"0.3"}', "line 1: unsupported_specversion: specversion: Input should be '1.0'"),
         (
             json.dumps(ticket(TENANT, time="yesterday")),
@@ -135,6 +139,47 @@ def test_what_the_service_could_not_read_is_refused_with_its_reason(
     assert result.stdout == ""
     assert said in result.stderr
     assert entries(redis_url) == []
+
+
+def test_every_problem_of_an_event_is_told(cli: Cli) -> None:
+    event = ticket(TENANT, data={"url": "ftp://x", "people": [{"email": "a@example.com"}]})
+
+    said = cli("publish", "-", stdin=json.dumps(event)).stderr
+
+    for problem in (
+        "data.ticket_id: Field required",
+        "data.title: Field required",
+        "data.people.0.role: Field required",
+    ):
+        assert problem in said
+    assert "data.url: Input should be an absolute http or https link" in said
+    assert "more" not in said
+
+
+def test_a_field_that_the_type_does_not_know_is_warned_of_and_published(cli: Cli, redis_url: str) -> None:
+    event = ticket(TENANT)
+    event["data"] |= {"tenantId": str(TENANT), "titel": "x", "actorName": "Ann"}
+    event["data"]["people"] = [{"role": "requester", "mail\x1b[1m": "alice@example.com", "timezone": "UTC"}]
+
+    result = cli("publish", "-", stdin=json.dumps([ticket(TENANT, id="good"), event]))
+
+    assert result.exit_code == 0
+    assert sorted(result.stderr.splitlines()) == [
+        "warning: item 2: data.people.0.mail\ufffd[1m is not a field of ticket.updated.v1: it is ignored",
+        "warning: item 2: data.titel is not a field of ticket.updated.v1: it is ignored",
+    ]
+    assert len(entries(redis_url)) == 2
+
+
+def test_a_stream_that_no_worker_reads_is_warned_of(cli: Cli) -> None:
+    event = json.dumps(ticket(TENANT))
+
+    unread = cli("publish", "-", "--stream", "outbound:evnts", stdin=event)
+    read = cli("publish", "-", "--stream", "theirs", stdin=event, OUTBOUND_STREAMS="ours,theirs")
+
+    said = "warning: no worker reads outbound:evnts while OUTBOUND_STREAMS is outbound:events:urgent,outbound:events\n"
+    assert (unread.exit_code, unread.stderr) == (0, said)
+    assert (read.exit_code, read.stderr) == (0, "")
 
 
 def test_one_bad_line_keeps_all_others_back(cli: Cli, redis_url: str) -> None:
@@ -169,7 +214,7 @@ def test_without_redis_it_says_how_to_go_on() -> None:
     result = Cli({"REDIS_URL": "redis://127.0.0.1:1"})("publish", "-", stdin=json.dumps(ticket(TENANT)))
 
     assert result.exit_code == 1
-    assert "0 of 1 events are published for certain. Run the same command again" in result.stderr
+    assert "Redis at 127.0.0.1:1: ConnectionError: 0 of 1 events are published for certain. Run the" in result.stderr
 
 
 def test_without_configuration_it_is_wrong_usage() -> None:
@@ -201,6 +246,12 @@ def test_every_command_of_the_list_can_be_loaded(name: str) -> None:
 
     assert result.exit_code == 0
     assert "Usage" in result.stdout
+
+
+def test_the_version_is_that_of_the_distribution() -> None:
+    result = Cli({})("--version")
+
+    assert (result.exit_code, result.stdout) == (0, f"outbound {version('outbound')}\n")
 
 
 def test_a_misspelt_command_is_wrong_usage() -> None:

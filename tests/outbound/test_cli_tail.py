@@ -77,7 +77,7 @@ def test_a_line_tells_when_what_whom_why_and_from_where(cli: Cli, put: Callable[
     result = cli("tail", "--from-start", "--count", 1)
 
     assert result.exit_code == 0
-    assert result.stdout == "2026-11-24T02:00:00Z  email.queued.v1  n-1  rate  evt-1\n"
+    assert result.stdout == "2026-11-24T02:00:00.000Z  email.queued.v1  n-1  rate  evt-1\n"
 
 
 def test_what_is_absent_is_a_dash(cli: Cli, put: Callable[..., None]) -> None:
@@ -106,6 +106,26 @@ def test_any_stream_can_be_followed(cli: Cli, put: Callable[..., None]) -> None:
     put(delivery(1), stream="outbound:events")
 
     assert len(cli.ndjson("tail", "--stream", "outbound:events", "--from-start", "--count", 1)) == 1
+
+
+def test_a_stream_that_is_not_there_yet_is_waited_for_and_said_so(redis_url: str) -> None:
+    with tailing(redis_url, "--stream", "outbound:evnts", "--count", "1") as tail:
+        assert tail.stderr is not None
+        assert tail.stderr.readline() == "warning: there is no stream outbound:evnts yet; waiting for it\n"
+        with redis.Redis.from_url(redis_url) as client:
+            client.xadd("outbound:evnts", {"data": json.dumps(delivery(1))})
+
+        assert tail.wait(timeout=30) == 0
+
+
+def test_a_type_that_no_delivery_event_has_is_said_so(cli: Cli, put: Callable[..., None]) -> None:
+    put(delivery(1, type="ticket.updated.v1"), delivery(2))
+
+    result = cli("tail", "--from-start", "--count", 1, "--type", "ticket.updated.v1")
+    known = cli("tail", "--from-start", "--count", 1, "--type", "email.queued.v1")
+
+    assert "warning: no delivery event is a ticket.updated.v1; there are email.queued.v1, " in result.stderr
+    assert known.stderr == ""
 
 
 def test_an_entry_that_is_no_event_is_told_apart_from_the_data(
@@ -144,7 +164,7 @@ def test_something_that_is_no_stream_fails(cli: Cli, redis_url: str) -> None:
 def test_without_redis_it_fails_at_once() -> None:
     result = Cli({"REDIS_URL": "redis://127.0.0.1:1"})("tail")
 
-    assert (result.exit_code, result.stderr) == (1, "outbound: Redis: ConnectionError\n")
+    assert (result.exit_code, result.stderr) == (1, "outbound: Redis at 127.0.0.1:1: ConnectionError\n")
 
 
 def test_it_outlives_a_restart_of_redis_and_ends_well_with_ctrl_c(tmp_path: Path) -> None:
@@ -160,9 +180,7 @@ def test_it_outlives_a_restart_of_redis_and_ends_well_with_ctrl_c(tmp_path: Path
             server.stop()
             assert "waiting for it" in tail.stderr.readline()
             with start_valkey(folder, durable=True, port=urlsplit(url).port) as again:
-                with redis.Redis.from_url(again.url) as client:
-                    # A new start has a new password; the one of a production server stays.
-                    client.config_set("requirepass", urlsplit(url).password)
+                assert again.url == url
                 with redis.Redis.from_url(url) as client:
                     client.xadd(DELIVERIES, {"data": json.dumps(delivery(2))})
                 assert "n-2" in tail.stdout.readline()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from uuid import uuid4
 
@@ -70,6 +71,9 @@ async def test_a_mail_is_explained_from_its_event_to_its_acceptance(line: Line, 
     for word in ("wonderland-psa", "duplicate", "u-1 <alice@example.com>", "accepted, version 2", "attempt 1", "smtp"):
         assert word in text
     assert "Printer on fire" not in text + json.dumps(found)
+    times = re.findall(r"\d{4}-\d\d-\d\dT[0-9:.]+[^\s,\";]*", text + json.dumps(found))
+    assert len(times) > 10
+    assert [time for time in times if not re.fullmatch(r"[0-9T:-]+\.\d{3}Z", time)] == []
 
 
 async def test_a_mail_that_waits_says_for_what_and_until_when(line: Line, cli: Cli, wire: SmtpWire) -> None:
@@ -128,8 +132,14 @@ def test_what_was_never_seen_is_said_so(database: str, id_: str) -> None:
     assert json.loads(machines.stdout) == {"id": id_, "events": [], "dead_letters": [], "notifications": []}
 
 
-def test_without_postgres_it_fails_in_one_line() -> None:
-    result = Cli({"DATABASE_URL": "postgresql://outbound@127.0.0.1:1/outbound"})("why", "evt-1")
+def test_without_postgres_it_says_in_one_line_where_it_looked_and_no_password() -> None:
+    result = Cli({"DATABASE_URL": "postgresql://outbound:hidden@127.0.0.1:1/outbound"})("why", "evt-1")
 
     assert result.exit_code == 1
     assert len(result.stderr.splitlines()) == 1
+    assert result.stderr.startswith("outbound: Postgres at 127.0.0.1:1: ConnectionRefusedError")
+    assert "hidden" not in result.stderr
+
+
+def test_no_id_is_wrong_usage() -> None:
+    assert Cli({"DATABASE_URL": "postgresql://nowhere"})("why", " ").exit_code == 2

@@ -194,13 +194,13 @@ def test_a_given_relay_is_used_as_it_is_given() -> None:
 
     assert given.items() <= found.items()
     assert "EMAIL_TENANT_FROM_PATTERN" not in found
-    assert "p" not in exports(given, found).split("=")
+    assert "p" not in exports(given, found, Path("/nowhere")).split("=")
 
 
 def test_the_lines_for_a_second_terminal_survive_any_character() -> None:
     found = worker({}, 2525) | {"OUTBOUND_SECRET_KEY": "a'b $c"}
 
-    assert """export OUTBOUND_SECRET_KEY='a'"'"'b $c'""" in exports({}, found).splitlines()
+    assert """export OUTBOUND_SECRET_KEY='a'"'"'b $c'""" in exports({}, found, Path("/nowhere")).splitlines()
 
 
 def test_a_folder_is_taken_by_one_at_a_time(tmp_path: Path) -> None:

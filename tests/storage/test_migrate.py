@@ -12,9 +12,10 @@ import pytest
 
 from notifications.categories import SUBTYPES
 from notifications.template import system_templates
-from storage.migrate import head_revision, pending, sqlalchemy_url, upgrade
+from storage.migrate import sqlalchemy_url, upgrade
 from storage.outbox import Outbox
 from storage.roles import Role
+from storage.schema_version import head_revision, pending
 from storage.session import Database
 from tests.notifications.builders import TENANT
 from tests.storage.rows import Superuser, id_of

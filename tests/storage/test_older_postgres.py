@@ -10,7 +10,8 @@ import asyncpg
 import pytest
 
 from outbound.dev.servers import start_postgres
-from storage.migrate import pending, upgrade
+from storage.migrate import upgrade
+from storage.schema_version import pending
 
 POSTGRES_15 = Path("/usr/lib/postgresql/15/bin")
 
