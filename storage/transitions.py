@@ -14,7 +14,7 @@ from notifications.content import Kind, RenderedContent, RequestContent, decode
 from notifications.facts import EventKey
 from notifications.mail import Origin
 from notifications.status import Status
-from notifications.transition import Leaves, Opens, Parks, Taken, Transition, Waiting
+from notifications.transition import AttemptRow, Leaves, Opens, Parks, Taken, Transition, Waiting
 from storage.columns import columns, jsonb
 from storage.ledger import OUTBOX
 from storage.roles import Role
@@ -48,24 +48,28 @@ where {_FENCE}"""  # noqa: S608 - a constant
 
 _PROVEN = "delete from send_queue where notification_id = any($1::uuid[]) and owner is null"
 
-_ATTEMPTS = """
-insert into delivery_attempts (notification_id, n, tenant_id, provider, mail_from, outcome, error, reply,
-  provider_message_id, worker, started_at, finished_at)
-select * from unnest($1::uuid[], $2::integer[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-  $9::text[], $10::text[], $11::timestamptz[], $12::timestamptz[])
-on conflict (notification_id, n) do update set outcome = excluded.outcome, error = excluded.error,
-  reply = excluded.reply, provider_message_id = excluded.provider_message_id, worker = excluded.worker,
-  finished_at = excluded.finished_at
-where delivery_attempts.error = 'worker_died'"""
-
-_STATUS = """
-update notification_logs l set status = k.status, reason = k.reason, version = l.version + 1, updated_at = k.at,
+# What an attempt came to enters the ledger in any case, the status only where the fence held or it was accepted.
+_RECORD = """
+with k as (select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::jsonb[], $6::boolean[],
+    $7::integer[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[],
+    $15::timestamptz[], $16::timestamptz[])
+  k (id, tenant_id, status, reason, gates, counts, n, provider, mail_from, outcome, error, reply, provider_message_id,
+    worker, started_at, finished_at)),
+attempts as (
+  insert into delivery_attempts (notification_id, n, tenant_id, provider, mail_from, outcome, error, reply,
+    provider_message_id, worker, started_at, finished_at)
+  select id, n, tenant_id, provider, mail_from, outcome, error, reply, provider_message_id, worker, started_at,
+    finished_at from k where n is not null
+  on conflict (notification_id, n) do update set outcome = excluded.outcome, error = excluded.error,
+    reply = excluded.reply, provider_message_id = excluded.provider_message_id, worker = excluded.worker,
+    finished_at = excluded.finished_at
+  where delivery_attempts.error = 'worker_died')
+update notification_logs l set status = k.status, reason = k.reason, version = l.version + 1, updated_at = $17,
   gates = coalesce(k.gates, l.gates),
   trail = l.trail || jsonb_build_array(jsonb_build_object(
-    'version', l.version + 1, 'status', k.status, 'reason', k.reason, 'at', k.at))
-from (select *, $6::timestamptz as at
-  from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::jsonb[]) u (id, tenant_id, status, reason, gates)) k
-where l.id = any($1::uuid[]) and l.id = k.id and l.tenant_id = k.tenant_id
+    'version', l.version + 1, 'status', k.status, 'reason', k.reason, 'at', $17::timestamptz))
+from k
+where k.counts and l.id = any($1::uuid[]) and l.id = k.id and l.tenant_id = k.tenant_id
   and (status_rank(l.status) = 0 or status_rank(k.status) > status_rank(l.status))
 returning l.id, l.version"""
 
@@ -118,9 +122,8 @@ class PostgresTransitions:
         now = datetime.now(UTC)
         async with self._database.tenants(Role.WORKER, tenant_ids) as connection:
             held = await _move_queue_rows(connection, ordered)
-            await _insert_attempts(connection, ordered)
             late = {change.id for change in ordered if change.id not in held and change.status is Status.ACCEPTED}
-            versions = await _raise_status(connection, [c for c in ordered if c.id in held or c.id in late], now)
+            versions = await _record(connection, ordered, held | late, now)
             if late:
                 await connection.execute(_PROVEN, sorted(late))
             await _write_contents(connection, [change for change in ordered if change.id in held])
@@ -188,30 +191,10 @@ async def _move_queue_rows(connection: Connection, changes: Sequence[Transition]
     return held
 
 
-async def _insert_attempts(connection: Connection, changes: Sequence[Transition]) -> None:
-    rows = [
-        (
-            change.id,
-            change.attempt.n,
-            change.origin.event.tenant_id,
-            change.attempt.provider,
-            change.attempt.mail_from,
-            change.attempt.outcome,
-            change.attempt.error,
-            change.attempt.reply,
-            change.attempt.provider_message_id,
-            change.attempt.worker,
-            change.attempt.started_at,
-            change.attempt.finished_at,
-        )
-        for change in changes
-        if change.attempt is not None
-    ]
-    if rows:
-        await connection.execute(_ATTEMPTS, *columns(rows, 12))
-
-
-async def _raise_status(connection: Connection, changes: Sequence[Transition], now: datetime) -> dict[UUID, int]:
+async def _record(
+    connection: Connection, changes: Sequence[Transition], counting: set[UUID], now: datetime
+) -> dict[UUID, int]:
+    """Enter attempts into the ledger and raise the status of those that count; return the new versions."""
     rows = [
         (
             change.id,
@@ -219,10 +202,29 @@ async def _raise_status(connection: Connection, changes: Sequence[Transition], n
             change.status,
             change.reason,
             None if change.verdict is None else jsonb(change.verdict.document()),
+            change.id in counting,
+            *_attempt(change.attempt),
         )
         for change in changes
     ]
-    return dict(await connection.fetch(_STATUS, *columns(rows, 5), now)) if rows else {}
+    return dict(await connection.fetch(_RECORD, *columns(rows, 16), now)) if rows else {}
+
+
+def _attempt(attempt: AttemptRow | None) -> tuple[Any, ...]:
+    if attempt is None:
+        return (None,) * 10
+    return (
+        attempt.n,
+        attempt.provider,
+        attempt.mail_from,
+        attempt.outcome,
+        attempt.error,
+        attempt.reply,
+        attempt.provider_message_id,
+        attempt.worker,
+        attempt.started_at,
+        attempt.finished_at,
+    )
 
 
 async def _write_contents(connection: Connection, changes: Sequence[Transition]) -> None:
