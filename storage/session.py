@@ -167,8 +167,10 @@ async def open_database(dsn: str, pool_sizes: dict[Role, int]) -> AsyncGenerator
                         "enable_seqscan": "off",
                     },
                 )
-            except (*_AWAY, asyncpg.PostgresError) as error:
+            except _AWAY as error:
                 raise UnavailableError(f"Postgres: {type(error).__name__}: {error}") from error
+            except asyncpg.PostgresError as error:
+                raise UnavailableError(f"Postgres: {error}; `outbound doctor` says what to do") from error
             stack.push_async_callback(_close, pools[role])
         yield Database(pools=pools)
 
