@@ -44,6 +44,7 @@ class Identity(mode.Service):
         self._beat_at = float("-inf")
         self._is_renewing = False
         self._lost_answers = 0
+        self._has_doubt = False
         self.quiesce: Callable[[], Awaitable[None]] | None = None
         """Awaited before a new epoch begins, so that what the old one holds is finished or handed back."""
         super().__init__(**options)
@@ -64,6 +65,10 @@ class Identity(mode.Service):
         """Tell whether the last heartbeat is young enough to start an attempt."""
         is_ready = self._flight is not None and not self._is_renewing
         return is_ready and time.monotonic() - self._beat_at < FRESH_SECONDS
+
+    def doubt(self) -> None:
+        """Let a new epoch begin at the next beat: something of ours may be in nobody's hands."""
+        self._has_doubt = True
 
     async def begin(self, owner: int, notification_id: UUID, attempt: int) -> bool:
         """Mark an attempt of this epoch as begun; False means that it must not begin."""
@@ -146,7 +151,7 @@ class Identity(mode.Service):
         if beat is Beat.ALIVE:
             self._beat_at = started
         # A commit without an answer may have made rows ours of which nobody here knows: adoption finds them.
-        is_in_doubt = self._workers.lost_answers != self._lost_answers
+        is_in_doubt = self._has_doubt or self._workers.lost_answers != self._lost_answers
         if beat is Beat.DEAD or is_in_doubt or await self._is_another_redis():
             await self._renew()
         elif self._flight is None:
@@ -168,6 +173,7 @@ class Identity(mode.Service):
                 await self.quiesce()
             await self._register()
             self._lost_answers = lost_answers
+            self._has_doubt = False
         finally:
             self._is_renewing = False
 

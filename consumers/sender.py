@@ -128,8 +128,9 @@ class Sender(mode.Service):
             try:
                 await self._handle(mail)
             except Exception:
-                # The row stays ours until this epoch ends, then it is adopted: late, never lost.
+                # The row is ours and in nobody's hands: it is adopted once this epoch has ended.
                 log.exception("sender.lane_failed", notification_id=str(mail.id))
+                self._identity.doubt()
             finally:
                 self._next_of(mail.content.addressing.key)
 

@@ -194,7 +194,7 @@ def slot_wants(drafts: list[Draft], defaults: RateDefaults) -> dict[SlotWant, li
 
 
 def spaced(want: SlotWant, now: datetime) -> list[datetime]:
-    """Return moments spaced by the rate, for when the limiter cannot be asked: late, but never over the limit."""
+    """Return moments spaced by the rate, for when the limiter cannot be asked: no batch is over the limit."""
     interval = timedelta(minutes=1) / want.per_minute
     return [now + interval * (position + 1) for position in range(want.count)]
 

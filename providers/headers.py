@@ -102,6 +102,7 @@ def quoted_string(text: str) -> str:
     return '"' + _QUOTED.sub(r"\\\1", text) + '"'
 
 
+@lru_cache(maxsize=256)  # whole seconds, and a batch is opened in one
 def date(moment: datetime) -> str:
     """Return an aware moment as a Date field's value, in UTC (RFC 5322 §3.3)."""
     utc = moment.astimezone(UTC)
