@@ -21,6 +21,8 @@ import redis
 
 from outbound.dev.servers import ensure_login, start_postgres, start_valkey
 
+pytest.register_assert_rewrite("tests.chaos.harness", "tests.line.harness")
+
 _REDIS_DATABASES = 16
 _FAST_BYTES = 2 * 1024**3
 _numbers = count()
