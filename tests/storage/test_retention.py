@@ -50,8 +50,8 @@ async def old_database(database: str) -> str:
         ),
         (
             (
-                "insert into consumed_events (tenant_id, source, event_id, stream, entry_id, type, outcome, received_at)"
-                " values ($1, '/a', 'e', 's', '1-0', 't', 'notifications', $2)"
+                "insert into consumed_events (tenant_id, source, event_id, stream, entry_id, type, outcome,"
+                " received_at) values ($1, '/a', 'e', 's', '1-0', 't', 'notifications', $2)"
             ),
             (TENANT, OLD),
         ),
