@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import faust
 import mode
-from faust.app import BootStrategy
+from faust.app import BootStrategy as FaustBootStrategy
 from faust.types.tuples import Message
 
 from consumers.source import Source
@@ -18,7 +18,7 @@ from notifications.entry import Entry
 class _App(faust.App):
     """A Faust app without a broker."""
 
-    class BootStrategy(BootStrategy):
+    class BootStrategy(FaustBootStrategy):
         enable_kafka = False
 
     async def on_start(self) -> None:
