@@ -18,6 +18,8 @@ BLOCK_MS = 500
 _READ_COUNT = 1000
 _LOOK_AT_GROUPS_SECONDS = 10.0
 _PENDING_PAGE = 200
+_LIKELY_BYTES = 65_536
+"""What an entry is taken to weigh at least when deciding how many to ask for: the next may be larger than the last."""
 
 
 class RedisBus:
@@ -36,11 +38,21 @@ class RedisBus:
         """Create streams and groups that are missing; a new group begins with what is already there."""
         for stream in self._streams:
             with redis_away():
+                if await self._has_group(stream):
+                    continue
                 try:
                     await self._redis.xgroup_create(stream, self._group, id="0", mkstream=True)
                 except ResponseError as error:
                     if "BUSYGROUP" not in str(error):
                         raise
+
+    async def _has_group(self, stream: str) -> bool:
+        """Ask before creating: a Redis that is full refuses that even where there is nothing to create."""
+        try:
+            groups = await self._redis.xinfo_groups(stream)
+        except ResponseError:
+            return False
+        return any(group["name"].decode() == self._group for group in groups)
 
     async def read(self, consumer: str, room: int, bytes_left: int) -> list[Entry]:
         """Read new entries, at most `room` and about `bytes_left`; waits half a second for the first.
@@ -49,7 +61,9 @@ class RedisBus:
             UnavailableError: when Redis is away, or had lost the group (which is made again).
         """
         # COUNT is for each stream, and of each one it is at least one.
-        count = max(1, min(_READ_COUNT, room, int(bytes_left / self._average_bytes)) // len(self._streams))
+        count = max(
+            1, min(_READ_COUNT, room, int(bytes_left / max(self._average_bytes, _LIKELY_BYTES))) // len(self._streams)
+        )
         with redis_away():
             try:
                 reply = await self._reader.xreadgroup(

@@ -45,6 +45,7 @@ class Identity(mode.Service):
         self._is_renewing = False
         self._lost_answers = 0
         self._has_doubt = False
+        self._are_marks_refused = False
         self.quiesce: Callable[[], Awaitable[None]] | None = None
         """Awaited before a new epoch begins, so that what the old one holds is finished or handed back."""
         super().__init__(**options)
@@ -63,7 +64,7 @@ class Identity(mode.Service):
 
     def is_fresh(self) -> bool:
         """Tell whether the last heartbeat is young enough to start an attempt."""
-        is_ready = self._flight is not None and not self._is_renewing
+        is_ready = self._flight is not None and not self._is_renewing and not self._are_marks_refused
         return is_ready and time.monotonic() - self._beat_at < FRESH_SECONDS
 
     def doubt(self) -> None:
@@ -74,7 +75,11 @@ class Identity(mode.Service):
         """Mark an attempt of this epoch as begun; False means that it must not begin."""
         if self._flight is None or owner != self.owner or not self.is_fresh():
             return False
-        return await self._flight.begin(notification_id, attempt)
+        has_begun = await self._flight.begin(notification_id, attempt)
+        if not has_begun:
+            # Nothing is opened until a beat has seen the marks: else every due mail would be refused once a second.
+            self._are_marks_refused = True
+        return has_begun
 
     async def landed(self, marks: list[tuple[UUID, int]]) -> None:
         """Forget the marks of attempts whose outcome is committed."""
@@ -126,6 +131,7 @@ class Identity(mode.Service):
         flight = FlightMarks(self._redis, self.worker.name, self.worker.id)
         await flight.open()
         self._flight = flight
+        self._are_marks_refused = False
 
     @mode.Service.task
     async def _beat(self) -> None:
@@ -156,6 +162,11 @@ class Identity(mode.Service):
             await self._renew()
         elif self._flight is None:
             await self._open_flight()
+        elif not await self._flight.is_open():
+            # Forgotten by Redis, or closed by somebody who took us for dead: under this epoch nothing can begin again.
+            await self._renew()
+        else:
+            self._are_marks_refused = False
 
     async def _is_another_redis(self) -> bool:
         try:

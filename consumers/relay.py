@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -23,6 +24,7 @@ log = structlog.get_logger()
 BATCH = 500
 _PAUSE_SECONDS = 0.05
 _STANDBY_SECONDS = 1.0
+_LAST_TURNS = 40
 _HOUSEKEEPING_SECONDS = 3600.0
 
 # One command for hundreds of events: a pipeline costs the client ten times as much.
@@ -55,8 +57,13 @@ class Relay(mode.Service):
     async def on_stop(self) -> None:
         """Publish what the last outcomes wrote."""
         try:
-            while await self._outbox.move(self._publish, BATCH):
-                pass
+            for _ in range(_LAST_TURNS):
+                moved = await self._outbox.move(self._publish, BATCH)
+                if moved == 0:
+                    return
+                if moved is None:
+                    # The turn that was under way, or another process's: its rows are not ours to wait for long.
+                    await asyncio.sleep(_PAUSE_SECONDS)
         except UnavailableError as error:
             log.warning("relay.unfinished", error=str(error))
 
@@ -65,10 +72,11 @@ class Relay(mode.Service):
         await repeat(self, "relay", self._move)
 
     async def _move(self) -> float:
+        # First: in a Redis that is full, trimming is what makes room.
+        await self._keep_house()
         moved = await self._outbox.move(self._publish, BATCH)
         if moved is None:
             return _STANDBY_SECONDS
-        await self._keep_house()
         # Not at once again where less came than fits: under load that would be once for every group of outcomes.
         return 0 if moved == BATCH else _PAUSE_SECONDS
 

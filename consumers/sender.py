@@ -61,7 +61,7 @@ class Sender(mode.Service):
         self._capacity = capacity
         self._drain_seconds = drain_seconds
         self._ready: asyncio.Queue[Mail] = asyncio.Queue()
-        self._chained: dict[str, deque[Mail]] = {}
+        self._chained: dict[tuple[str, str | None], deque[Mail]] = {}
         self._held = 0
         self._open = 0
         self._is_draining = False
@@ -93,9 +93,9 @@ class Sender(mode.Service):
         """Hand over opened mails; of one key, each waits for the one before."""
         for mail in mails:
             self._held += 1
-            chain = self._chained.get(mail.content.addressing.key)
+            chain = self._chained.get(_chain(mail))
             if chain is None:
-                self._chained[mail.content.addressing.key] = deque()
+                self._chained[_chain(mail)] = deque()
                 self._ready.put_nowait(mail)
             else:
                 chain.append(mail)
@@ -132,9 +132,9 @@ class Sender(mode.Service):
                 log.exception("sender.lane_failed", notification_id=str(mail.id))
                 self._identity.doubt()
             finally:
-                self._next_of(mail.content.addressing.key)
+                self._next_of(_chain(mail))
 
-    def _next_of(self, key: str) -> None:
+    def _next_of(self, key: tuple[str, str | None]) -> None:
         chain = self._chained[key]
         if chain:
             self._ready.put_nowait(chain.popleft())
@@ -173,6 +173,11 @@ class Sender(mode.Service):
 
         with self._tracer.sending(mail.span):
             return await self._providers.send(mail.provider, message, begin)
+
+
+def _chain(mail: Mail) -> tuple[str, str | None]:
+    """Order is kept for one person's mails of one key; what another person gets of it need not wait for them."""
+    return mail.content.addressing.key, mail.origin.recipient
 
 
 def _refused(mail: Mail, now: datetime, error: str) -> SendReceipt:

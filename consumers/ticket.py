@@ -12,8 +12,8 @@ from events.ticket import TicketUpdated
 from notifications.request import Effect, NotificationRequest
 
 _INTERNAL_ROLES = frozenset({"assignee", "agent"})
-_MAX_CHANGES = 50
-_MAX_VALUE_CHARS = 500
+_MAX_CHANGES = 20
+_MAX_VALUE_CHARS = 200
 
 
 def on_ticket_updated(event: CloudEvent[TicketUpdated]) -> list[Effect]:
@@ -23,8 +23,8 @@ def on_ticket_updated(event: CloudEvent[TicketUpdated]) -> list[Effect]:
 
     The template `ticket-updated` gets, None where a value is unknown:
         ticket: id, number, title, status, priority, url
-        changes: a list of {field, previous, new}, at most 50; values are text of at most 500 characters, or None
-        updated_fields: a list of names, at most 50, where values are not told
+        changes: a list of {field, previous, new}, at most 20; values are text of at most 200 characters, or None
+        updated_fields: a list of names, at most 20, where values are not told
         actor: name
         recipient: name
     """

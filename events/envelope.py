@@ -5,16 +5,26 @@ from __future__ import annotations
 from typing import Annotated, Generic, Literal, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
 from events.fields import EventTime, Traceparent, Tracestate, UtcTime
 
 D = TypeVar("D", bound=BaseModel)
 
+_MAX_KEY_BYTES = 1024
+
+
+def _short(value: str) -> str:
+    """Refuse what an index could not hold: tenant, source and id together are the key of the inbox."""
+    if len(value.encode("utf-8", "surrogatepass")) > _MAX_KEY_BYTES:
+        raise ValueError(f"should have at most {_MAX_KEY_BYTES} bytes in UTF-8")
+    return value
+
+
 # Postgres cannot store NUL in text.
 _NO_NUL = r"^[^\x00]*$"
-_Id = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=_NO_NUL)]
-_Source = Annotated[str, StringConstraints(min_length=1, max_length=512, pattern=_NO_NUL)]
+_Id = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=_NO_NUL), AfterValidator(_short)]
+_Source = Annotated[str, StringConstraints(min_length=1, max_length=512, pattern=_NO_NUL), AfterValidator(_short)]
 _Attribute = Annotated[str, StringConstraints(max_length=1024, pattern=_NO_NUL)]
 
 

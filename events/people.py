@@ -27,7 +27,7 @@ class Person(EventData):
     """Their time zone."""
 
 
-People = Annotated[tuple[Person, ...], Field(max_length=500)]
+People = Annotated[tuple[Person, ...], Field(max_length=500, fail_fast=True)]
 """Everybody an event concerns; one person may appear in several roles."""
 
 

@@ -11,6 +11,8 @@ from pydantic import ValidationError
 from events.catalog import CATALOG, envelope_of
 from events.fields import FORMS
 
+_MAX_PROBLEMS = 100
+
 
 def describe(error: ValidationError) -> str:
     """Return the first problem as `data.people.0.role: Field required`, and how many more there are.
@@ -23,13 +25,17 @@ def describe(error: ValidationError) -> str:
 
 def problems(error: ValidationError) -> list[str]:
     """Return every problem, one line each, in the words of `describe`."""
-    found = error.errors(include_url=False, include_input=False)
+    found = _errors(error)[:_MAX_PROBLEMS]
     return [f"{_path(problem['loc'])}: {_message(problem['msg'], problem.get('ctx', {}))}" for problem in found]
 
 
 def is_about_data(error: ValidationError) -> bool:
     """Tell whether the envelope is sound and only the data is wrong."""
-    return all(problem["loc"][:1] == ("data",) for problem in error.errors(include_url=False, include_input=False))
+    return all(problem["loc"][:1] == ("data",) for problem in _errors(error))
+
+
+def _errors(error: ValidationError) -> list[Any]:
+    return list(error.errors(include_url=False, include_input=False, include_context=True))
 
 
 def _path(location: tuple[int | str, ...]) -> str:

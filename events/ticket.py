@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from events.fields import EventData, Identifier, Line, Name, WebUrl
 from events.people import People
+
+
+def _at_most(count: int) -> Callable[[Any], Any]:
+    """Refuse a long object before its values are looked at: each bad one would be an error of its own."""
+
+    def check(value: Any) -> Any:
+        if isinstance(value, Mapping) and len(value) > count:
+            raise ValueError(f"should have at most {count} items")
+        return value
+
+    return check
 
 
 class Change(EventData):
@@ -34,9 +46,9 @@ class TicketUpdated(EventData):
     """Its priority, after the change."""
     url: WebUrl | None = None
     """Where to look at it."""
-    changes: dict[str, Change] = Field(default_factory=dict[str, Change])
+    changes: Annotated[dict[str, Change], BeforeValidator(_at_most(1000))] = Field(default_factory=dict[str, Change])
     """What changed, by dotted path."""
-    updated_fields: tuple[str, ...] = ()
+    updated_fields: Annotated[tuple[str, ...], Field(fail_fast=True, max_length=1000)] = ()
     """The names of what changed, where values are not told."""
     actor_user_id: Identifier | None = None
     """Who did it; they are not told of it."""

@@ -15,8 +15,10 @@ from notifications.ports import SlotWant, Templates
 from notifications.sender_address import Sender
 from notifications.status import Reason, Status
 from notifications.template import TemplateVersion
+from providers.mailbox import clean_line
 
 DEFAULT_LOCALE = "en"
+_MAX_NAME_CHARS = 200
 URGENT_LANE = 0
 NORMAL_LANE = 1
 
@@ -143,12 +145,12 @@ def choose_template(drafted: Draft, system: Templates) -> TemplateVersion | None
 def request_content(drafted: Draft, template: TemplateVersion, sender: Sender | None) -> RequestContent:
     """Say what to render and for whom; the directory's name fills in for one the event leaves out."""
     request = drafted.planned.request
-    name = request.recipient.name or drafted.facts.name
+    name = clean_line(request.recipient.name or drafted.facts.name or "", _MAX_NAME_CHARS) or None
     person: dict[str, Any] = dict(request.data.get("recipient") or {})
     data = {
         **request.data,
         "recipient": person | {"name": name},
-        "tenant": {"name": drafted.tenant.name, "slug": drafted.tenant.slug},
+        "tenant": {"name": clean_line(drafted.tenant.name, _MAX_NAME_CHARS), "slug": drafted.tenant.slug},
     }
     return RequestContent(
         addressing=Addressing(

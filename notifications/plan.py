@@ -18,6 +18,9 @@ from notifications.hashing import notification_id
 from notifications.request import DirectoryChange, NotificationRequest, Routes
 from notifications.status import Reason
 
+MAX_NOTIFICATIONS = 256
+"""A batch is cut once it asks for this many: an event may concern 500 people, and a batch must not hold up the rest."""
+
 MAX_CLOCK_SKEW = timedelta(days=1)
 """An entry id further from the clock than this does not give its time to ids, which choose their partition by it."""
 
@@ -50,7 +53,7 @@ class PlannedEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What a batch amounts to. `rest` was cut off behind a directory change and is planned once that is applied."""
+    """What a batch amounts to. `rest` was cut off, behind a directory change or enough work, and is planned after."""
 
     events: list[PlannedEvent] = field(default_factory=list[PlannedEvent])
     repeats: list[PlannedEvent] = field(default_factory=list[PlannedEvent])
@@ -70,6 +73,7 @@ class Planner:
         """Read a batch: events, the same event met twice in it, and dead letters with their reason."""
         plan = Plan()
         known: set[EventKey] = set()
+        asked = 0
         for position, entry in enumerate(entries):
             try:
                 event = decode(entry.fields, max_bytes=self.max_entry_bytes)
@@ -82,7 +86,8 @@ class Planner:
                 continue
             known.add(planned.key)
             plan.events.append(planned)
-            if planned.changes:
+            asked += len(planned.notifications)
+            if planned.changes or asked >= MAX_NOTIFICATIONS:
                 return Plan(events=plan.events, repeats=plan.repeats, dead=plan.dead, rest=entries[position + 1 :])
         return plan
 

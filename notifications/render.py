@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -21,9 +22,12 @@ MAX_OUTPUT = 512 * 1024
 """Bytes of subject, HTML and text together."""
 MAX_CHUNKS = 50_000
 """Pieces a mail is written in: every output and every turn of a loop is one, so this bounds the work as well."""
+MAX_SECONDS = 0.25
+"""The time one mail may take to render; a system template takes a thousandth of it."""
 MAX_SUBJECT = 400
 """Characters of a subject."""
 _COMPILED_KEPT = 256
+_CHUNKS_A_LOOK = 8
 _TOO_LARGE = f"the mail has more than {MAX_OUTPUT} bytes"
 
 
@@ -72,7 +76,7 @@ class Renderer:
         self._html = Sandbox(autoescape=True)
         self._plain = Sandbox(autoescape=False)
         self._globals = template_globals()
-        self._compiled: OrderedDict[str, tuple[_Part, _Part, _Part]] = OrderedDict()
+        self._compiled: OrderedDict[TemplateVersion, tuple[_Part, _Part, _Part]] = OrderedDict()
 
     def render(self, template: TemplateVersion, data: Mapping[str, Any]) -> Rendered:
         """Render all parts of a mail.
@@ -106,14 +110,14 @@ class Renderer:
 
     def _parts(self, template: TemplateVersion) -> tuple[_Part, _Part, _Part]:
         """Return the compiled parts of a version, compiled now if they are not kept."""
-        parts = self._compiled.get(template.version)
+        parts = self._compiled.get(template)
         if parts is None:
             parts = self._compile(template)
-            self._compiled[template.version] = parts
+            self._compiled[template] = parts
             if len(self._compiled) > _COMPILED_KEPT:
                 self._compiled.popitem(last=False)
         else:
-            self._compiled.move_to_end(template.version)
+            self._compiled.move_to_end(template)
         return parts
 
     def _compile(self, template: TemplateVersion) -> tuple[_Part, _Part, _Part]:
@@ -137,11 +141,12 @@ class Renderer:
 class _Budget:
     """What is left for a mail, over all its parts."""
 
-    __slots__ = ("bytes", "chunks")
+    __slots__ = ("bytes", "chunks", "until")
 
     def __init__(self) -> None:
         self.bytes = MAX_OUTPUT
         self.chunks = MAX_CHUNKS
+        self.until = time.perf_counter() + MAX_SECONDS
 
 
 def _compiled(template: TemplateVersion, part: str, compile_source: Callable[[str], Template], source: str) -> Template:
@@ -174,8 +179,11 @@ def _collect(chunks: Iterator[str], budget: _Budget) -> str:
     """Put chunks together while the budget lasts. Characters are counted on the way, bytes at the end."""
     collected: list[str] = []
     characters_left = budget.bytes
-    for chunk in islice(chunks, budget.chunks + 1):
+    for position, chunk in enumerate(islice(chunks, budget.chunks + 1)):
         characters_left -= len(chunk)
+        # Every turn of a loop is a chunk; looking at the clock each time would cost as much as a short mail.
+        if not position % _CHUNKS_A_LOOK and time.perf_counter() > budget.until:
+            raise RefusedError(f"rendering takes longer than {MAX_SECONDS} s")
         if characters_left < 0:
             raise RefusedError(_TOO_LARGE)
         collected.append(chunk)

@@ -62,8 +62,10 @@ class Reopening:
         recipient: RecipientFacts,
         now: datetime,
     ) -> Reopened:
-        tenant = tenants[row.origin.event.tenant_id]
-        subtype = tenant.subtypes[row.origin.subtype]
+        tenant = tenants.get(row.origin.event.tenant_id)
+        subtype = tenant.subtypes.get(row.origin.subtype) if tenant else None
+        if tenant is None or subtype is None:
+            return Reopened(change=_orphaned(row))
         if RANK[row.status] > 0:
             return Reopened(change=_ended(row, subtype, row.status, None))
         if row.content is None:
@@ -220,6 +222,20 @@ def _mail(
         content=content,
         tenant=tenant,
         span=row.origin.traceparent,
+    )
+
+
+def _orphaned(row: Waiting) -> Transition:
+    """Return the change of a mail whose tenant, or kind of mail, is gone."""
+    reason = Reason.UNCONFIRMED if row.taken.is_pinned else Reason.TENANT_INACTIVE
+    return Transition(
+        id=row.taken.id,
+        origin=row.origin,
+        fence=row.taken.fence,
+        status=Status.FAILED,
+        reason=reason,
+        queue=Leaves(),
+        forgets_content=True,
     )
 
 

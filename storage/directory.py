@@ -30,8 +30,8 @@ on conflict (tenant_id, user_id) do update set email = coalesce($3, users.email)
   updated_at = now()"""
 
 _DELETE_USER = """
-update users set email = null, name = null, is_deleted = true, updated_at = now()
-where (tenant_id, user_id) = ($1, $2)"""
+insert into users (tenant_id, user_id, is_deleted) values ($1, $2, true)
+on conflict (tenant_id, user_id) do update set email = null, name = null, is_deleted = true, updated_at = now()"""
 
 
 async def apply_changes(connection: Connection, events: Sequence[EventRow]) -> None:

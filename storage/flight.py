@@ -53,6 +53,15 @@ class FlightMarks:
         with redis_away():
             await self._redis.hset(self._key, _OPEN, "1")
 
+    async def is_open(self) -> bool:
+        """Tell whether marks can be made.
+
+        Raises:
+            UnavailableError: when Redis is away.
+        """
+        with redis_away():
+            return bool(await self._redis.hexists(self._key, _OPEN))
+
     async def begin(self, notification_id: UUID, attempt: int) -> bool:
         """Mark an attempt as begun; False (refused, closed, or Redis away) means that it must not begin."""
         answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()

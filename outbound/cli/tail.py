@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+import signal
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any, cast
 from uuid import UUID
@@ -23,6 +25,7 @@ from outbound.settings import Settings, load
 _BLOCK_MS = 500
 _READ_COUNT = 500
 _AWAY_SECONDS = 0.5
+_CANCEL_SECONDS = 0.2
 _DELIVERIES = "deliveries"
 _BEGINNING = b"0-0"
 
@@ -60,14 +63,30 @@ def tail(
     name = settings.deliveries if stream == _DELIVERIES else stream
     if name == settings.deliveries and type_ is not None and type_ not in DELIVERY_TYPES:
         say(f"warning: no delivery event is a {plain(type_)}; there are {', '.join(DELIVERY_TYPES)}")
-    try:
-        asyncio.run(
-            _follow(
-                settings, name, _Filter(tenant=tenant, type=type_), from_start=from_start, count=count, as_json=as_json
-            )
-        )
-    except KeyboardInterrupt:
-        return
+    wanted = _Filter(tenant=tenant, type=type_)
+    following = _follow(settings, name, wanted, from_start=from_start, count=count, as_json=as_json)
+    with suppress(KeyboardInterrupt):
+        asyncio.run(_until_interrupted(following))
+
+
+async def _until_interrupted(work: Coroutine[Any, Any, None]) -> None:
+    """Run `work` to its end or to Ctrl-C.
+
+    Cancelled again until it ends: asyncio.wait_for, which redis-py sends through, can swallow one before Python 3.12
+    (https://github.com/python/cpython/issues/86296).
+    """
+    interrupted = asyncio.Event()
+    with suppress(RuntimeError, ValueError):  # not in the main thread: then nobody can press Ctrl-C either
+        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, interrupted.set)
+    task = asyncio.create_task(work)
+    waiting = asyncio.create_task(interrupted.wait())
+    await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    while interrupted.is_set() and not task.done():
+        task.cancel()
+        await asyncio.wait({task}, timeout=_CANCEL_SECONDS)
+    if not task.cancelled():
+        task.result()
 
 
 async def _follow(

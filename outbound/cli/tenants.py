@@ -30,8 +30,10 @@ def add(
     slug: Annotated[
         str | None, typer.Option(help="The label for From addresses; made from the name by default.")
     ] = None,
-    rate: Annotated[int | None, typer.Option(min=1, help="Mails a minute.")] = None,
-    burst: Annotated[int | None, typer.Option(min=1, help="Mails at once.")] = None,
+    rate: Annotated[
+        int | None, typer.Option(min=1, max=1_000_000, help="Mails a minute (default: OUTBOUND_RATE_PER_MINUTE).")
+    ] = None,
+    burst: Annotated[int | None, typer.Option(min=1, max=1_000_000, help="Mails at once (default: the rate).")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Write the tenant as JSON.")] = False,
 ) -> None:
     """Add a tenant, or change the one with this id; an option that is left out changes nothing."""

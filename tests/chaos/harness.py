@@ -97,12 +97,13 @@ class Field(Line):
             await asyncio.sleep(_POLL_SECONDS)
 
     async def _left(self) -> dict[str, int]:
-        [row] = await self.sql(
-            "select (select count(*) from send_queue) as queue, (select count(*) from outbox) as outbox"
-        )
+        # The stream before the queue: an entry leaves it only after its rows are in the other.
         async with self.redis() as client:
             unread = sum([await client.xlen(stream) for stream in STREAMS])
             pending = sum([(await client.xpending(stream, GROUP))["pending"] for stream in STREAMS])
+        [row] = await self.sql(
+            "select (select count(*) from send_queue) as queue, (select count(*) from outbox) as outbox"
+        )
         counts = {"queue": row["queue"], "outbox": row["outbox"], "unread": unread, "pending": pending}
         return {name: count for name, count in counts.items() if count}
 

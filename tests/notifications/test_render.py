@@ -190,15 +190,15 @@ def test_a_version_is_compiled_once_and_the_oldest_is_forgotten() -> None:
     renderer = Renderer()
     first = template(text="first")
     renderer.render(first, {})
-    kept = renderer._compiled[first.version]
+    kept = renderer._compiled[first]
 
     renderer.render(first, {})
-    assert renderer._compiled[first.version] is kept
+    assert renderer._compiled[first] is kept
 
     for number in range(render._COMPILED_KEPT):
         renderer.check(template(text=f"{number}"))
     assert len(renderer._compiled) == render._COMPILED_KEPT
-    assert first.version not in renderer._compiled
+    assert first not in renderer._compiled
     assert renderer.render(first, {}).text == "first"
 
 

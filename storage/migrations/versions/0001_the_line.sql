@@ -29,8 +29,8 @@ create table users (
 create table notification_settings (
   tenant_id uuid primary key references tenants (id) on delete cascade,
   is_enabled boolean not null default true,
-  rate_limit_per_minute integer check (rate_limit_per_minute > 0),
-  rate_limit_burst integer check (rate_limit_burst > 0),
+  rate_limit_per_minute integer check (rate_limit_per_minute between 1 and 1000000),
+  rate_limit_burst integer check (rate_limit_burst between 1 and 1000000),
   updated_at timestamptz not null default now()
 );
 
@@ -54,7 +54,7 @@ create table notification_subtypes (
   is_urgent boolean,
   is_secret boolean,
   uncertain_policy text check (uncertain_policy in ('at_least_once', 'at_most_once')),
-  expires_after interval,
+  expires_after interval check (expires_after between interval '1 second' and interval '1 year'),
   updated_at timestamptz not null default now(),
   unique nulls not distinct (tenant_id, slug)
 );
@@ -351,6 +351,9 @@ begin
       begin
         execute format('create table %I partition of %I for values from (%s) to (%s)%s',
                        item.child, item.parent, item.low, item.high, item.options);
+        -- Everybody goes through the parent and its policies; the partition itself is nobody's, not even the owner's.
+        execute format('alter table %I enable row level security', item.child);
+        execute format('alter table %I force row level security', item.child);
         made := made + 1;
       exception when check_violation then
         -- The default partition has rows of this period already: it keeps all of them, and the other periods go on.
@@ -369,6 +372,8 @@ create function id_at(at timestamptz) returns uuid language sql immutable as $$
 create function apply_retention(today date default (now() at time zone 'utc')::date) returns integer
 language plpgsql security definer set search_path = outbound, pg_temp as $$
 declare
+  -- Whoever names a day to come gets today: nothing goes before its time.
+  this_day constant date := least(today, (now() at time zone 'utc')::date);
   dropped integer := 0;
   item record;
 begin
@@ -376,7 +381,7 @@ begin
     select c.relname as child, to_date(right(c.relname, 8), 'YYYYMMDD') as day, p.relname as parent
       from pg_inherits i join pg_class c on c.oid = i.inhrelid join pg_class p on p.oid = i.inhparent
      where p.relnamespace = 'outbound'::regnamespace and p.relname in ('event_bodies', 'message_contents')
-       and c.relname ~ '_d[0-9]{8}$' and to_date(right(c.relname, 8), 'YYYYMMDD') < today - 30
+       and c.relname ~ '_d[0-9]{8}$' and to_date(right(c.relname, 8), 'YYYYMMDD') < this_day - 30
   loop
     if item.parent = 'message_contents' and exists (
       select from send_queue where notification_id >= id_at(item.day::timestamp at time zone 'utc')
@@ -386,7 +391,7 @@ begin
     execute format('drop table %I', item.child);
     dropped := dropped + 1;
   end loop;
-  delete from consumed_events where received_at < today - 35;
+  delete from consumed_events where received_at < this_day - 35;
   return dropped;
 end $$;
 
@@ -442,7 +447,8 @@ declare
   shared constant text[] := array['notification_categories', 'notification_subtypes', 'suppressions', 'outbox', 'audit_log'];
   name text;
 begin
-  foreach name in array owned || shared || array['tenants', 'dead_letters'] loop
+  foreach name in array owned || shared || array['tenants', 'dead_letters', 'event_bodies_default',
+    'notification_logs_default', 'message_contents_default', 'delivery_attempts_default'] loop
     execute format('alter table %I enable row level security', name);
     execute format('alter table %I force row level security', name);
   end loop;
