@@ -220,7 +220,7 @@ def test_a_restart_keeps_the_data_a_second_start_is_refused_and_ctrl_c_ends_it_c
 def test_a_worker_that_dies_by_itself_is_reported_with_its_last_words(first: FirstRun) -> None:
     with running(first.folder) as (process, _):
         lines_until(process, "duplicate")
-        listed = subprocess.run(["ps", "-eo", "pid=,args="], capture_output=True, text=True, check=True).stdout
+        listed = subprocess.run(["ps", "-ww", "-eo", "pid=,args="], capture_output=True, text=True, check=True).stdout
         ours = family(process.pid)
         lines = [line.split(None, 1) for line in listed.splitlines()]
         [worker] = [
