@@ -227,6 +227,7 @@ def provider_config(settings: Settings) -> dict[str, str]:
         "RESEND_API_URL": settings.resend_api_url,
         "RESEND_VERIFIED_DOMAINS": ",".join(settings.resend_verified_domains),
         "RESEND_DEFAULT_DOMAIN": settings.resend_default_domain,
+        "RESEND_RATE_PER_SECOND": str(settings.resend_rate_per_second),
         "OUTBOUND_SMTP_DOMAINS": ",".join(settings.smtp_domains),
         "OUTBOUND_SMTP_CONNECTIONS": str(settings.connections),
     }

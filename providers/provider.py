@@ -16,10 +16,18 @@ Begin = Callable[[], Awaitable[bool]]
 class Capability(StrEnum):
     """What a provider can do beyond sending."""
 
+    ATTACHMENTS = "attachments"
+    """Files by value."""
+    INLINE_IMAGES = "inline_images"
+    """Attachments that the html shows by `cid:` (RFC 2392)."""
     IDEMPOTENCY = "idempotency"
     """A repeat under the same key within 24 h is not a second mail."""
+    SCHEDULING = "scheduling"
+    """It can hold a mail until later. Ours never asks: what waits, waits where it can be seen and cancelled."""
+    TAGS = "tags"
+    """It keeps the correlation tags and gives them back with its delivery events."""
     DELIVERY_EVENTS = "delivery_events"
-    """The provider later reports what became of the mail."""
+    """It later reports what became of the mail, by webhook."""
 
 
 class EmailProvider(Protocol):
@@ -33,6 +41,11 @@ class EmailProvider(Protocol):
     @property
     def capabilities(self) -> frozenset[Capability]:
         """What this transport offers."""
+        ...
+
+    @property
+    def account_rate(self) -> float | None:
+        """How many requests a second the whole account may make, until an answer says otherwise; None: no limit known."""
         ...
 
     def validate_config(self) -> list[str]:

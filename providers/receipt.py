@@ -41,6 +41,7 @@ class SendReceipt:
 
     `smtp_response` is the provider's reply as it came (it may hold an address: the database only, never a log line).
     `error` is a short constant name for metrics and logs. `retry_after` is the provider's own wish, if it named one.
+    `account_rate` is how many requests a second the whole account may make, where the answer told.
     `recipient_refused` marks a permanent refusal that concerns the mailbox itself (a hard bounce, RFC 3463 x.1.x).
     """
 
@@ -55,5 +56,6 @@ class SendReceipt:
     enhanced_status_code: str | None = None
     error: str | None = None
     retry_after: timedelta | None = None
+    account_rate: float | None = None
     recipient_refused: bool = False
     tags: tuple[str, ...] = ()

@@ -43,8 +43,13 @@ class RecordingProvider:
 
     @property
     def capabilities(self) -> frozenset[Capability]:
-        """None."""
-        return frozenset()
+        """It keeps whatever it is given."""
+        return frozenset({Capability.ATTACHMENTS, Capability.INLINE_IMAGES, Capability.TAGS})
+
+    @property
+    def account_rate(self) -> float | None:
+        """No limit."""
+        return None
 
     def validate_config(self) -> list[str]:
         """Return nothing: there is nothing to configure."""

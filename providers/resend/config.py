@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -18,7 +19,7 @@ class ResendConfig:
     """One Resend team.
 
     `verified_domains` and `default_domain` are the only domains it may send from (a subdomain is another domain to it).
-    `timeout` is for connecting and for each read or write.
+    `timeout` is for connecting and for each read or write. `rate_per_second` is the team's limit until an answer tells.
     """
 
     api_key: str = field(repr=False)
@@ -27,24 +28,28 @@ class ResendConfig:
     verified_domains: frozenset[str] = frozenset()
     default_domain: str | None = None
     max_connections: int = 32
+    rate_per_second: float = 2.0
 
     @classmethod
     def from_mapping(cls, config: Mapping[str, str]) -> ResendConfig:
-        """Read RESEND_API_KEY, RESEND_API_URL, RESEND_VERIFIED_DOMAINS and RESEND_DEFAULT_DOMAIN; empty is unset.
+        """Read RESEND_API_KEY, RESEND_API_URL, RESEND_VERIFIED_DOMAINS, RESEND_DEFAULT_DOMAIN, RESEND_RATE_PER_SECOND; empty is
+        unset.
 
         Raises:
-            InvalidConfigError: if the URL is not one.
+            InvalidConfigError: if the URL is not one, or the rate no positive number.
         """
         base_url = (config.get("RESEND_API_URL") or DEFAULT_BASE_URL).rstrip("/")
         parts = urlsplit(base_url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise InvalidConfigError("RESEND_API_URL", "must be an http or https URL")
+        rate = _rate(config.get("RESEND_RATE_PER_SECOND") or "2")
         listed = config.get("RESEND_VERIFIED_DOMAINS", "").split(",")
         return cls(
             api_key=config.get("RESEND_API_KEY") or "",
             base_url=base_url,
             verified_domains=frozenset(name.strip().lower() for name in listed if name.strip()),
             default_domain=config.get("RESEND_DEFAULT_DOMAIN", "").strip().lower() or None,
+            rate_per_second=rate,
         )
 
     @property
@@ -64,3 +69,13 @@ class ResendConfig:
                 "Neither RESEND_VERIFIED_DOMAINS nor RESEND_DEFAULT_DOMAIN is set, so Resend may send from no domain."
             )
         return found
+
+
+def _rate(value: str) -> float:
+    try:
+        rate = float(value)
+    except ValueError:
+        rate = 0.0
+    if not 0 < rate < math.inf:
+        raise InvalidConfigError("RESEND_RATE_PER_SECOND", "must be a positive number")
+    return rate

@@ -52,8 +52,13 @@ class ResendProvider:
 
     @property
     def capabilities(self) -> frozenset[Capability]:
-        """Repeats are safe, and webhooks tell what became of a mail."""
-        return frozenset({Capability.IDEMPOTENCY, Capability.DELIVERY_EVENTS})
+        """Everything: repeats are safe, and webhooks tell what became of a mail."""
+        return frozenset(Capability)
+
+    @property
+    def account_rate(self) -> float | None:
+        """The configured start value."""
+        return self._config.rate_per_second
 
     def validate_config(self) -> list[str]:
         """Return what is missing or wrong in the configuration, one sentence each."""

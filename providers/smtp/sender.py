@@ -60,8 +60,13 @@ class SmtpProvider:
 
     @property
     def capabilities(self) -> frozenset[Capability]:
-        """None: a repeat is a second mail, and the relay reports nothing afterwards."""
-        return frozenset()
+        """MIME carries everything; but a repeat is a second mail, and the relay reports nothing afterwards."""
+        return frozenset({Capability.ATTACHMENTS, Capability.INLINE_IMAGES})
+
+    @property
+    def account_rate(self) -> float | None:
+        """No limit is known: a relay that has one says 421 or 4.7.x."""
+        return None
 
     def validate_config(self) -> list[str]:
         """Return what is missing or wrong in the configuration, one sentence each."""

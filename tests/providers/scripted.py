@@ -30,6 +30,7 @@ class ScriptedProvider:
 
     def __init__(self, name: str, *, idempotent: bool = False, domains: frozenset[str] = frozenset()) -> None:
         self.name = name
+        self.account_rate: float | None = None
         self.capabilities = frozenset({Capability.IDEMPOTENCY}) if idempotent else frozenset[Capability]()
         self.answer: dict[str, Any] | Exception | None = {"outcome": Outcome.ACCEPTED}
         self.asks = True
