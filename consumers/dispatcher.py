@@ -145,7 +145,7 @@ class Dispatcher(mode.Service):
         return worker.name == mine.name and worker.id < mine.id
 
     async def _adopt_one(self, dead: Worker) -> None:
-        decide = partial(adopt, now=self._clock(), is_idempotent=self._reopening.senders.is_idempotent)
+        decide = partial(adopt, now=self._clock(), is_idempotent=self._reopening.routing.is_idempotent)
         rows = await self._workers.adopt(
             dead,
             self._identity.worker.name,

@@ -18,7 +18,7 @@ from notifications.after import Next, RetryPolicy, after
 from notifications.metrics import LineMetrics
 from notifications.outcome import Attempted, attempt_row, change_after, continued, handed_back
 from notifications.ports import SendLane, UnavailableError
-from notifications.senders import Senders
+from notifications.routing import Routing
 from notifications.transition import Transition, Transitions
 
 log = structlog.get_logger()
@@ -37,7 +37,7 @@ class Recorder(mode.Service):
         *,
         transitions: Transitions,
         identity: Identity,
-        senders: Senders,
+        routing: Routing,
         retry: RetryPolicy,
         metrics: LineMetrics,
         clock: Callable[[], datetime],
@@ -46,7 +46,7 @@ class Recorder(mode.Service):
     ) -> None:
         self._transitions = transitions
         self._identity = identity
-        self._senders = senders
+        self._routing = routing
         self._retry = retry
         self._metrics = metrics
         self._clock = clock
@@ -145,21 +145,23 @@ class Recorder(mode.Service):
         if attempted.receipt is None:
             return handed_back(attempted.mail, now)
         mail = attempted.mail
-        alternative = self._senders.alternative(mail.tenant, mail.provider)
+        elsewhere = None
+        if mail.may_move:
+            elsewhere = self._routing.elsewhere(mail.tenant, mail.id, left=mail.provider, from_domain=mail.from_domain)
         next_: Next = after(
             attempted.receipt,
             mail,
             now=now,
             policy=self._retry,
-            other_provider=alternative.provider if alternative else None,
-            is_idempotent=self._senders.providers.is_idempotent(mail.provider),
+            other_provider=elsewhere.provider if elsewhere else None,
+            is_idempotent=self._routing.providers.is_idempotent(mail.provider),
             jitter=random.random(),  # noqa: S311 - spreads retries, guards nothing
         )
         return change_after(
             mail,
             next_,
             attempt=attempt_row(attempted, attempted.receipt, next_, f"{self._identity.worker.name}:{mail.owner}"),
-            next_mail_from=alternative.sender.mail_from if alternative else None,
+            next_mail_from=elsewhere.sender.mail_from if elsewhere else None,
             is_recipient_refused=attempted.receipt.recipient_refused,
         )
 

@@ -6,7 +6,8 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from contextlib import suppress
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import mode
@@ -16,10 +17,11 @@ from consumers.identity import Identity
 from notifications.mail import Mail, compose
 from notifications.metrics import LineMetrics
 from notifications.outcome import Attempted
+from notifications.ports import AccountLimiter, UnavailableError
 from notifications.tracing import LineTracer
 from providers.errors import InvalidAddressError, InvalidMessageError
 from providers.manager import ProviderManager
-from providers.receipt import Outcome, SendReceipt
+from providers.receipt import PAUSED, Outcome, SendReceipt
 
 log = structlog.get_logger()
 
@@ -41,6 +43,7 @@ class Sender(mode.Service):
         self,
         *,
         providers: ProviderManager,
+        account: AccountLimiter,
         identity: Identity,
         record: Record,
         tracer: LineTracer,
@@ -52,6 +55,7 @@ class Sender(mode.Service):
         **options: Any,
     ) -> None:
         self._providers = providers
+        self._account = account
         self._identity = identity
         self._record = record
         self._tracer = tracer
@@ -151,8 +155,13 @@ class Sender(mode.Service):
             # Nobody needs to doubt what was never opened. Where an old epoch's row is adopted already, this is void.
             self._record.put(Attempted(mail=mail, receipt=None, started_at=now, finished_at=now))
             return
+        if (wait := await self._wait_for_account(mail.provider)) is not None:
+            receipt = _receipt(mail, now, Outcome.THROTTLED, PAUSED, retry_after=wait)
+            self._record.put(Attempted(mail=mail, receipt=receipt, started_at=now, finished_at=now))
+            return
         started = time.perf_counter()
         receipt = await self._attempt(mail)
+        await self._learn(receipt)
         self._metrics.attempted(receipt.provider, receipt.outcome.value, time.perf_counter() - started)
         self._record.put(Attempted(mail=mail, receipt=receipt, started_at=now, finished_at=self._clock()))
 
@@ -160,13 +169,29 @@ class Sender(mode.Service):
         """While heartbeats fail, nothing is opened: it may be ours no longer."""
         return not self._identity.is_fresh() and not self._is_draining and mail.owner == self._identity.owner
 
+    async def _wait_for_account(self, provider: str) -> timedelta | None:
+        """Take one of the attempts that the provider's account has; return how long to wait where none is free."""
+        rate = self._providers.get(provider).account_rate
+        if rate is None:
+            return None
+        try:
+            return await self._account.take(provider, rate)
+        except UnavailableError:
+            return None  # the provider counts too, and says when it is too much
+
+    async def _learn(self, receipt: SendReceipt) -> None:
+        if receipt.account_rate is None:
+            return
+        with suppress(UnavailableError):  # the next answer tells it again
+            await self._account.learn(receipt.provider, receipt.account_rate)
+
     async def _attempt(self, mail: Mail) -> SendReceipt:
         try:
             message = compose(mail)
         except (InvalidMessageError, InvalidAddressError, ValueError) as error:
             # Not the traceback: it would hold the address.
             log.error("sender.invalid_message", notification_id=str(mail.id), error=type(error).__name__)  # noqa: TRY400 - see above
-            return _refused(mail, self._clock(), "invalid_message")
+            return _receipt(mail, self._clock(), Outcome.PERMANENT, "invalid_message")
 
         async def begin() -> bool:
             return await self._identity.begin(mail.owner, mail.id, mail.attempt)
@@ -180,12 +205,16 @@ def _chain(mail: Mail) -> tuple[str, str | None]:
     return mail.content.addressing.key, mail.origin.recipient
 
 
-def _refused(mail: Mail, now: datetime, error: str) -> SendReceipt:
+def _receipt(
+    mail: Mail, now: datetime, outcome: Outcome, error: str, *, retry_after: timedelta | None = None
+) -> SendReceipt:
+    """Return the receipt of an attempt that was not made."""
     return SendReceipt(
         provider=mail.provider,
-        outcome=Outcome.PERMANENT,
+        outcome=outcome,
         timestamp=now,
         tenant_id=mail.origin.event.tenant_id,
         from_domain=mail.from_domain,
         error=error,
+        retry_after=retry_after,
     )

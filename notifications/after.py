@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from notifications.categories import UncertainPolicy
 from notifications.mail import Mail
 from notifications.status import Reason, Status
-from providers.receipt import NOT_BEGUN, Outcome, SendReceipt
+from providers.receipt import NOT_BEGUN, PAUSED, Outcome, SendReceipt
 
 REPEATED = "invalid_idempotent_request"
 """Resend's answer to a known key with another payload: on a repeat it proves that the first attempt was accepted."""
@@ -60,6 +60,7 @@ class Continues:
 
     provider: str
     status: Status = Status.SENDING
+    was_tried: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +71,14 @@ class Failed:
     status: Status = Status.FAILED
 
 
-Next = Accepted | Waits | Continues | Failed
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounced:
+    """The mailbox was refused for good, in the answer itself: nothing more is sent to it."""
+
+    status: Status = Status.BOUNCED
+
+
+Next = Accepted | Waits | Continues | Bounced | Failed
 
 
 def after(
@@ -85,27 +93,43 @@ def after(
 ) -> Next:
     """Say what follows from one attempt's receipt.
 
-    `other_provider` is the provider a mail of this sender domain may fail over to, if any. A pinned mail never does:
-    an earlier attempt of it may still be accepted where it is, whatever this one's answer was.
+    `other_provider` is the provider this mail may fail over to, if any. A pinned mail never does: an earlier attempt of
+    it may still be accepted where it is, whatever this one's answer was. And once failed over, it never goes back.
     """
     if receipt.error == NOT_BEGUN and now - mail.opened_at <= policy.max_age:
         return _waits(Reason.HANDED_BACK, now + policy.hand_back_delay, mail, was_tried=False)
+    if receipt.error == PAUSED:
+        return _after_pause(receipt, mail, now=now, policy=policy, other_provider=other_provider)
     if receipt.error == REPEATED:
         # Only a repeat can meet a known key: an earlier attempt was accepted under it.
         return Accepted() if mail.is_pinned or mail.tries else _failed(mail, Reason.PERMANENT)
     match receipt.outcome:
         case Outcome.ACCEPTED:
             return Accepted()
+        case Outcome.PERMANENT if receipt.recipient_refused and not mail.is_pinned:
+            return Bounced()
         case Outcome.PERMANENT:
             return _failed(mail, Reason.PERMANENT)
         case Outcome.UNKNOWN:
             return after_unknown(mail, now=now, policy=policy, is_idempotent=is_idempotent, jitter=jitter)
         case Outcome.THROTTLED if now - mail.opened_at <= policy.max_age:
             return _waits(Reason.THROTTLED, now + (receipt.retry_after or policy.base), mail, was_tried=False)
-        case Outcome.NOT_SENT | Outcome.MISCONFIGURED if other_provider is not None and not mail.is_pinned:
+        case Outcome.NOT_SENT | Outcome.MISCONFIGURED if other_provider is not None and mail.may_move:
             return Continues(provider=other_provider)
         case _:
             return _retry(mail, receipt.retry_after, now=now, policy=policy, jitter=jitter)
+
+
+def _after_pause(
+    receipt: SendReceipt, mail: Mail, *, now: datetime, policy: RetryPolicy, other_provider: str | None
+) -> Next:
+    """Nothing was tried: the provider rests, or its account has no attempt free. It costs no try, however long."""
+    due_at = now + (receipt.retry_after or policy.base)
+    if receipt.outcome is Outcome.THROTTLED:
+        return _waits(Reason.THROTTLED, due_at, mail, was_tried=False)
+    if other_provider is not None and mail.may_move:
+        return Continues(provider=other_provider, was_tried=False)
+    return _waits(Reason.BREAKER, due_at, mail, was_tried=False)
 
 
 def after_unknown(mail: Mail, *, now: datetime, policy: RetryPolicy, is_idempotent: bool, jitter: float) -> Next:

@@ -12,7 +12,7 @@ from notifications.gates import GateInput, Verdict, judge, status_of
 from notifications.mail import Origin
 from notifications.plan import PlannedEvent, PlannedNotification, expires_at
 from notifications.ports import SlotWant, Templates
-from notifications.sender_address import Sender
+from notifications.sender_address import SenderAddress
 from notifications.status import Reason, Status
 from notifications.template import TemplateVersion
 from providers.mailbox import clean_line
@@ -40,7 +40,7 @@ class Draft:
     due_at: datetime | None = None
     template: TemplateVersion | None = None
     provider: str | None = None
-    sender: Sender | None = None
+    sender: SenderAddress | None = None
     content: RequestContent | RenderedContent | None = None
     has_slot: bool = False
     is_mine: bool = False
@@ -142,7 +142,7 @@ def choose_template(drafted: Draft, system: Templates) -> TemplateVersion | None
     return next((found for locale in locales if (found := system.find(name, locale)) is not None), None)
 
 
-def request_content(drafted: Draft, template: TemplateVersion, sender: Sender | None) -> RequestContent:
+def request_content(drafted: Draft, template: TemplateVersion, sender: SenderAddress | None) -> RequestContent:
     """Say what to render and for whom; the directory's name fills in for one the event leaves out."""
     request = drafted.planned.request
     name = clean_line(request.recipient.name or drafted.facts.name or "", _MAX_NAME_CHARS) or None

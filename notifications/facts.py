@@ -37,6 +37,20 @@ class SubtypeSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TenantEmail:
+    """How a tenant's mail goes out. `provider` None is the service's; `headers` are names with their values.
+
+    With `keeps_from` mail waits rather than leave from another domain than the one it has at its first provider.
+    """
+
+    provider: str | None = None
+    keeps_from: bool = False
+    reply_to: str | None = None
+    tags: tuple[str, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TenantSettings:
     """Everything tenant-wide a decision needs. `version` changes with every change to any of it.
 
@@ -53,6 +67,7 @@ class TenantSettings:
     rate_per_minute: int | None
     rate_burst: int | None
     subtypes: Mapping[str, SubtypeSettings]
+    email: TenantEmail = field(default_factory=TenantEmail)
     templates: Mapping[tuple[str, str], TemplateVersion] = field(default_factory=dict[tuple[str, str], TemplateVersion])
 
 

@@ -28,8 +28,9 @@ class Origin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mail:
-    """One opened attempt. `attempt` is the queue's fence; `tries` counts the attempts recorded before this one.
+    """One opened attempt.
 
+    `attempt` is the queue's fence; `tries` counts the attempts recorded before this one, `tried_at` names who made them.
     `opened_at` is the Date of the message and the start of its first attempt: a repeat uses the same one.
     """
 
@@ -47,8 +48,14 @@ class Mail:
     template_name: str
     content: RenderedContent
     tenant: TenantSettings
+    tried_at: frozenset[str] = frozenset()
     span: str | None = None
     """The traceparent of the span this attempt belongs under; the origin's where there is none of ours."""
+
+    @property
+    def may_move(self) -> bool:
+        """Whether another provider may take it: no attempt of it is in doubt, and it has not failed over before."""
+        return not self.is_pinned and self.tried_at <= {self.provider}
 
     @property
     def from_domain(self) -> str:

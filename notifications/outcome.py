@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from notifications.after import Accepted, Continues, Failed, Next, Waits
+from notifications.after import Accepted, Bounced, Continues, Failed, Next, Waits
 from notifications.mail import Mail
 from notifications.status import Reason, Status
 from notifications.transition import AttemptRow, Fence, Leaves, Opens, Parks, QueueChange, Transition
@@ -45,7 +45,7 @@ def change_after(
         queue=queue,
         attempt=attempt,
         forgets_content=mail.is_secret and isinstance(queue, Leaves),
-        suppresses=is_recipient_refused and isinstance(next_, Failed),
+        suppresses=is_recipient_refused and isinstance(next_, Bounced | Failed),
     )
 
 
@@ -68,7 +68,8 @@ def continued(mail: Mail, change: Transition) -> Mail | None:
     return replace(
         mail,
         attempt=change.queue.attempt,
-        tries=mail.tries + 1,
+        tries=mail.tries + (change.attempt is not None),
+        tried_at=mail.tried_at | ({mail.provider} if change.attempt is not None else frozenset()),
         provider=change.queue.provider,
         mail_from=change.queue.mail_from,
     )
@@ -78,6 +79,8 @@ def _told(mail: Mail, next_: Next, next_mail_from: str | None) -> tuple[Status, 
     match next_:
         case Accepted():
             return Status.ACCEPTED, None, Leaves()
+        case Bounced():
+            return Status.BOUNCED, Reason.HARD_BOUNCE, Leaves()
         case Failed(reason=reason):
             return Status.FAILED, reason, Leaves()
         case Waits(status=status, reason=reason, due_at=due_at, is_pinned=is_pinned):
@@ -94,7 +97,7 @@ def _told(mail: Mail, next_: Next, next_mail_from: str | None) -> tuple[Status, 
 
 def attempt_row(attempted: Attempted, receipt: SendReceipt, next_: Next, worker: str) -> AttemptRow | None:
     """Return an attempt's line of the ledger; None for one that was never opened at the provider."""
-    if isinstance(next_, Waits) and not next_.was_tried:
+    if isinstance(next_, Waits | Continues) and not next_.was_tried:
         return None
     return AttemptRow(
         n=attempted.mail.attempt,

@@ -40,7 +40,7 @@ from notifications.ports import (
     UnavailableError,
 )
 from notifications.render import Renderer, RenderingError
-from notifications.senders import Senders
+from notifications.routing import Routing
 from notifications.status import Reason
 from notifications.tracing import BatchTrace, LineTracer
 
@@ -69,7 +69,7 @@ class Pipeline:
     ownership: Ownership
     renderer: Renderer
     templates: Templates
-    senders: Senders
+    routing: Routing
     claims: ClaimBuilder
     metrics: LineMetrics
     tracer: LineTracer
@@ -170,13 +170,13 @@ class Pipeline:
         for drafted in drafts:
             if not drafted.is_open:
                 continue
-            choice = self.senders.choose(drafted.tenant)
-            if choice is None:
+            route = self.routing.choose(drafted.tenant, drafted.planned.id)
+            if route is None:
                 drafted.park(Reason.SENDER, self.clock() + self.options.sender_retry)
                 continue
-            drafted.provider, drafted.sender = choice.provider, choice.sender
-            if choice.paused_until is not None:
-                drafted.park(Reason.THROTTLED, choice.paused_until)
+            drafted.provider, drafted.sender = route.provider, route.sender
+            if (wait := route.wait(drafted.planned.id)) is not None:
+                drafted.park(*wait)
 
     def _render(self, drafts: list[Draft], trace: BatchTrace) -> None:
         until = time.perf_counter() + self.options.render_budget.total_seconds()
@@ -190,7 +190,7 @@ class Pipeline:
                 continue
             drafted.template = template
             drafted.content = request = request_content(
-                drafted, template, drafted.sender or self.senders.preferred(drafted.tenant)
+                drafted, template, drafted.sender or self.routing.preferred(drafted.tenant)
             )
             if not drafted.is_open:
                 continue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -150,6 +150,26 @@ class Limiter(Protocol):
 
     async def reserve(self, wants: Sequence[SlotWant], now: datetime) -> Sequence[Sequence[datetime]]:
         """Return `count` moments for each want, ascending; a moment at or before `now` means at once."""
+        ...
+
+
+class AccountLimiter(Protocol):
+    """Counts the attempts of a provider's whole account, over all processes."""
+
+    async def take(self, provider: str, rate: float) -> timedelta | None:
+        """Take one attempt: None means go, else it is how long until one is likely to be free.
+
+        Raises:
+            UnavailableError: when nobody can tell.
+        """
+        ...
+
+    async def learn(self, provider: str, rate: float) -> None:
+        """Take note of what the provider said of its account's rate, in requests a second.
+
+        Raises:
+            UnavailableError: when it cannot be kept.
+        """
         ...
 
 

@@ -19,7 +19,7 @@ from notifications.mail import Mail
 from notifications.outcome import change_after
 from notifications.ports import Ledger
 from notifications.render import Renderer, RenderingError
-from notifications.senders import SenderChoice, Senders
+from notifications.routing import Route, Routing
 from notifications.status import RANK, Reason, Status
 from notifications.transition import WORKER_DIED, AttemptRow, Leaves, Opens, Parks, Transition, Waiting
 from providers.receipt import Outcome
@@ -41,7 +41,7 @@ class Reopening:
 
     ledger: Ledger
     renderer: Renderer
-    senders: Senders
+    routing: Routing
     retry: RetryPolicy
     service_enabled: bool
     worker: Callable[[], str]
@@ -75,12 +75,12 @@ class Reopening:
         verdict = self._judge(row, row.content, tenant, subtype, recipient, now)
         if verdict.reason is not None:
             return Reopened(change=_stopped(row, subtype, verdict, verdict.reason))
-        choice = self._choose(row, tenant)
-        if choice is None:
+        route = self._route(row, tenant)
+        if route is None:
             return Reopened(change=self._without_sender(row, subtype, now))
-        if choice.paused_until is not None:
-            return Reopened(change=_parked(row, Reason.THROTTLED, choice.paused_until))
-        return await self._open(row, row.content, tenant, choice, now)
+        if (wait := route.wait(row.taken.id)) is not None:
+            return Reopened(change=_parked(row, *wait))
+        return await self._open(row, row.content, tenant, route, now)
 
     def _has_stale_key(self, row: Waiting, now: datetime) -> bool:
         """Tell whether a repeat could no longer meet its key: then the subtype's policy decides, once."""
@@ -88,7 +88,7 @@ class Reopening:
         if taken.opened_at is None or taken.provider is None or taken.reason is Reason.UNCONFIRMED:
             return False
         is_old = now - taken.opened_at >= self.retry.key_lifetime
-        return taken.is_pinned and is_old and self.senders.is_idempotent(taken.provider) is True
+        return taken.is_pinned and is_old and self.routing.is_idempotent(taken.provider) is True
 
     def _judge(
         self,
@@ -114,13 +114,18 @@ class Reopening:
             )
         )
 
-    def _choose(self, row: Waiting, tenant: TenantSettings) -> SenderChoice | None:
-        """Keep the provider that was chosen, if it is still configured; else choose one."""
+    def _route(self, row: Waiting, tenant: TenantSettings) -> Route | None:
+        """Choose anew what may still go anywhere; the rest stays with its provider.
+
+        That is what is pinned, as that provider may have accepted it, and what has failed over, which never goes back.
+        """
         provider = row.taken.provider
-        if provider is not None and self.senders.providers.is_known(provider):
-            return self.senders.at(tenant, provider)
-        # A provider that is no longer configured may still have accepted what is pinned to it: that waits for it.
-        return None if row.taken.is_pinned else self.senders.choose(tenant)
+        has_failed_over = provider is not None and not row.tried_at <= {provider}
+        if not row.taken.is_pinned and not has_failed_over:
+            return self.routing.choose(tenant, row.taken.id)
+        if provider is None or not self.routing.providers.is_known(provider):
+            return None
+        return self.routing.at(tenant, provider)
 
     def _without_sender(self, row: Waiting, subtype: SubtypeSettings, now: datetime) -> Transition:
         age = now - datetime.fromtimestamp(milliseconds(row.taken.id) / 1000, tz=UTC)
@@ -158,15 +163,15 @@ class Reopening:
         row: Waiting,
         content: RequestContent | RenderedContent,
         tenant: TenantSettings,
-        choice: SenderChoice,
+        route: Route,
         now: datetime,
     ) -> Reopened:
         rendered = content if isinstance(content, RenderedContent) else await self._render(row, content)
         if rendered is None:
             return Reopened(change=_failed(row, tenant.subtypes[row.origin.subtype], Reason.RENDERING))
-        keeps_sender = row.taken.provider == choice.provider and row.taken.mail_from is not None
-        mail_from = row.taken.mail_from if keeps_sender and row.taken.mail_from else choice.sender.mail_from
-        mail = _mail(row, rendered, tenant, provider=choice.provider, mail_from=mail_from, now=now)
+        keeps_sender = row.taken.provider == route.provider and row.taken.mail_from is not None
+        mail_from = row.taken.mail_from if keeps_sender and row.taken.mail_from else route.sender.mail_from
+        mail = _mail(row, rendered, tenant, provider=route.provider, mail_from=mail_from, now=now)
         change = Transition(
             id=row.taken.id,
             origin=row.origin,
@@ -212,6 +217,7 @@ def _mail(
         owner=row.taken.fence.owner,
         attempt=row.taken.fence.attempt,
         tries=row.tries,
+        tried_at=row.tried_at,
         provider=provider,
         mail_from=mail_from,
         opened_at=row.taken.opened_at or now.replace(microsecond=0),

@@ -87,7 +87,7 @@ class TenantIdentity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sender:
+class SenderAddress:
     """What the mail's From, Reply-To and envelope sender will be. `domain` is the From address's, in lower case."""
 
     from_: Mailbox
@@ -96,7 +96,9 @@ class Sender:
     domain: str
 
 
-def sender_for(identity: SenderPolicy, tenant: TenantIdentity, provider_may_send: Callable[[str], bool]) -> Sender:
+def sender_for(
+    identity: SenderPolicy, tenant: TenantIdentity, provider_may_send: Callable[[str], bool]
+) -> SenderAddress:
     """Return the first sender whose domain the provider may use: the tenant's, the default domain's, the platform's.
 
     The tenant's own address comes from the address pattern, else from the domain pattern, else it is EMAIL_FROM. An
@@ -112,7 +114,7 @@ def sender_for(identity: SenderPolicy, tenant: TenantIdentity, provider_may_send
             continue
         mailbox = _mailbox(identity, tenant, address)
         if provider_may_send(mailbox.domain):
-            return Sender(
+            return SenderAddress(
                 from_=mailbox, reply_to=_reply_to(identity, tenant), mail_from=mailbox.addr_spec, domain=mailbox.domain
             )
     raise NoSenderError("the provider may send from none of the configured sender addresses")

@@ -75,14 +75,18 @@ class Reason(StrEnum):
     RENDERING = "rendering"
     RETRY = "retry"
     THROTTLED = "throttled"
+    BREAKER = "breaker"
     SENDER = "sender"
     HANDED_BACK = "handed_back"
     IN_DOUBT = "in_doubt"
     UNCONFIRMED = "unconfirmed"
     # failed
     PERMANENT = "permanent"
+    UNSUPPORTED = "unsupported"
     EXHAUSTED = "exhausted"
     CONTENT_GONE = "content_gone"
+    # bounced
+    HARD_BOUNCE = "hard_bounce"
     # dead letters
     UNDECODABLE = "undecodable"
     UNSUPPORTED_SPECVERSION = "unsupported_specversion"

@@ -103,12 +103,16 @@ class Taken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """All that is stored of a taken notification. `tries` counts its recorded attempts; content None: it is gone."""
+    """All that is stored of a taken notification; content None: it is gone.
+
+    `tries` counts its recorded attempts, `tried_at` names the providers that made them.
+    """
 
     taken: Taken
     origin: Origin
     status: Status
     tries: int
+    tried_at: frozenset[str]
     template_name: str | None
     content: RequestContent | RenderedContent | None
 

@@ -2,35 +2,62 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
+
+import structlog
 from opentelemetry.trace import Tracer
 
 from notifications.after import RetryPolicy
 from notifications.sender_address import SenderPolicy
 from outbound.settings import Settings, SettingsError, provider_config
+from providers.choice import Choice
+from providers.errors import ProviderError
 from providers.manager import ProviderManager
+from providers.provider import EmailProvider
 from providers.registry import load
+
+log = structlog.get_logger()
 
 
 def build_providers(settings: Settings, tracer: Tracer | None = None) -> ProviderManager:
-    """Build the primary and the fallback provider.
+    """Build the primary and the fallback provider; any other one that is configured is built when it is asked for.
 
     Raises:
-        SettingsError: when email is on and one of them lacks something it needs.
+        SettingsError: when email is on and one of the two lacks something it needs.
     """
     config = provider_config(settings)
-    names = [name for name in (settings.email_provider, settings.email_fallback_provider) if name is not None]
-    providers = {name: load(name)(config) for name in names}
+    choice = configured_choice(settings)
+    providers = {name: load(name)(config) for name in choice.names}
     problems = [problem for provider in providers.values() for problem in provider.validate_config()]
     if problems and settings.email_enable:
         # Started all the same, it would try every mail in vain until it has failed for good.
         raise SettingsError("; ".join(problems))
     return ProviderManager(
         providers,
-        settings.email_provider,
-        settings.email_fallback_provider,
+        choice,
+        find=partial(find_provider, config),
         attempt_timeout=settings.attempt_timeout,
         tracer=tracer,
     )
+
+
+def configured_choice(settings: Settings) -> Choice:
+    """Return what EMAIL_PROVIDER and EMAIL_FALLBACK_PROVIDER say."""
+    return Choice(settings.email_provider, settings.email_fallback_provider)
+
+
+def find_provider(config: Mapping[str, str], name: str) -> EmailProvider | None:
+    """Return the provider of a name, if it is registered and has all it needs; else say why, in the log."""
+    try:
+        provider = load(name)(config)
+    except ProviderError as error:
+        log.warning("provider.unusable", provider=name, problems=[str(error)])
+        return None
+    if problems := provider.validate_config():
+        log.warning("provider.unusable", provider=name, problems=problems)
+        return None
+    return provider
 
 
 def sender_policy(settings: Settings) -> SenderPolicy:

@@ -24,6 +24,7 @@ from consumers.relay import Relay
 from consumers.routes import ROUTES
 from consumers.sender import Sender
 from consumers.source import Source
+from consumers.steering import Steering
 from notifications.claim import ClaimBuilder
 from notifications.draft import RateDefaults
 from notifications.metrics import LineMetrics
@@ -32,15 +33,17 @@ from notifications.plan import Planner
 from notifications.render import Renderer
 from notifications.reopening import Reopening
 from notifications.report import Reports
-from notifications.senders import Senders
+from notifications.routing import Routing
 from notifications.tracing import LineTracer
-from outbound.email import build_providers, retry_policy, sender_policy
+from outbound.email import build_providers, configured_choice, retry_policy, sender_policy
 from outbound.redis_client import connect_redis
 from outbound.settings import Settings
 from providers.manager import ProviderManager
+from storage.account_limiter import RedisAccountLimiter
 from storage.ledger import PostgresLedger
 from storage.limiter import RedisLimiter
 from storage.outbox import Outbox
+from storage.provider_settings import ProviderSettings
 from storage.queue import SendQueue
 from storage.roles import Role
 from storage.session import Database, open_database
@@ -75,7 +78,7 @@ class _Parts:
     reports: Reports
     metrics: LineMetrics
     tracer: LineTracer
-    senders: Senders
+    routing: Routing
     renderer: Renderer
     templates: SystemTemplates
     ledger: PostgresLedger
@@ -146,7 +149,7 @@ async def _build_parts(
         reports=reports,
         metrics=LineMetrics(registry),
         tracer=LineTracer(trace.get_tracer("outbound") if is_tracing() else None),
-        senders=Senders(policy=sender_policy(settings), providers=providers),
+        routing=Routing(policy=sender_policy(settings), providers=providers),
         renderer=renderer,
         templates=templates,
         ledger=PostgresLedger(database, cache),
@@ -163,14 +166,15 @@ def _build_hands(parts: _Parts) -> _Hands:
     recorder = Recorder(
         transitions=parts.transitions,
         identity=identity,
-        senders=parts.senders,
+        routing=parts.routing,
         retry=retry_policy(settings),
         metrics=parts.metrics,
         clock=now,
         drain_seconds=drain,
     )
     sender = Sender(
-        providers=parts.senders.providers,
+        providers=parts.routing.providers,
+        account=RedisAccountLimiter(parts.redis),
         identity=identity,
         record=recorder,
         tracer=parts.tracer,
@@ -201,7 +205,7 @@ def _build_pipeline(parts: _Parts, hands: _Hands, bus: RedisBus) -> Pipeline:
         ownership=hands.identity,
         renderer=parts.renderer,
         templates=parts.templates,
-        senders=parts.senders,
+        routing=parts.routing,
         claims=ClaimBuilder(reports=parts.reports),
         metrics=parts.metrics,
         tracer=parts.tracer,
@@ -238,7 +242,7 @@ def _build_dispatcher(parts: _Parts, hands: _Hands) -> Dispatcher:
         reopening=Reopening(
             ledger=parts.ledger,
             renderer=parts.renderer,
-            senders=parts.senders,
+            routing=parts.routing,
             retry=retry_policy(parts.settings),
             service_enabled=parts.settings.email_enable,
             worker=lambda: f"{identity.worker.name}:{identity.owner}",
@@ -262,7 +266,13 @@ def _build_app(parts: _Parts, hands: _Hands, bus: RedisBus) -> faust.App:
     )
     app = make_app(str(Path(gettempdir()) / "outbound-faust"))
     channel = BatchChannel(app, settings.default_stream)
-    services = (hands.identity, relay, hands.recorder, hands.sender, _build_dispatcher(parts, hands))
+    steering = Steering(
+        providers=parts.routing.providers,
+        settings=ProviderSettings(parts.database),
+        configured=configured_choice(settings),
+        name=settings.worker_name,
+    )
+    services = (steering, hands.identity, relay, hands.recorder, hands.sender, _build_dispatcher(parts, hands))
     assemble(app, channel, _build_source(parts, hands, bus, channel), services)
     return app
 

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import structlog
 from opentelemetry import trace
 
-from providers.health import Health
+from providers.choice import Choice
+from providers.health import Health, Pause
 from providers.message import OutboundMessage
 from providers.provider import Begin, Capability, EmailProvider
-from providers.receipt import Outcome, SendReceipt
+from providers.receipt import PAUSED, Outcome, SendReceipt
 
 _LOG: Final = structlog.stdlib.get_logger("providers.manager")
 
 ATTEMPT_TIMEOUT: Final = timedelta(minutes=20)
 """The end of any attempt: more than the wait for a connection and an SMTP transaction with all its own time-outs."""
+_ALERT_EVERY: Final = timedelta(minutes=1)
 
 
 class _Mark:
@@ -34,48 +35,50 @@ class _Mark:
         return self.passed
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """The providers in use."""
-
-    primary: str
-    fallback: str | None
-
-
 class ProviderManager:
-    """Holds the configured providers, chooses between them, makes attempts. One per process, safe under concurrency."""
+    """Holds the configured providers, orders them, makes attempts. One per process, safe under concurrency.
+
+    `find` makes a provider that is not among `providers` when it is first asked for; None where it is not configured.
+    """
 
     def __init__(
         self,
         providers: Mapping[str, EmailProvider],
-        primary: str,
-        fallback: str | None = None,
+        choice: Choice,
         *,
+        find: Callable[[str], EmailProvider | None] = lambda _: None,
         attempt_timeout: timedelta = ATTEMPT_TIMEOUT,
         breaker_threshold: int = 5,
         breaker_pause: timedelta = timedelta(seconds=30),
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         tracer: trace.Tracer | None = None,
     ) -> None:
-        self._providers = dict(providers)
+        self._providers: dict[str, EmailProvider | None] = dict(providers)
+        self._find = find
         self._tracer = tracer
         self._now = now
         self._attempt_timeout_seconds = attempt_timeout.total_seconds()
-        self._health = {name: Health(threshold=breaker_threshold, pause=breaker_pause) for name in self._providers}
-        self._choice = self._checked(primary, fallback)
+        self._breaker_threshold = breaker_threshold
+        self._breaker_pause = breaker_pause
+        self._health: dict[str, Health] = {}
+        self._alerted: dict[tuple[str, str | None, str], datetime] = {}
+        self._choice = choice
+        self.switch(choice)
 
     @property
     def choice(self) -> Choice:
-        """The names in use now."""
+        """What is in use now."""
         return self._choice
 
-    def switch(self, primary: str, fallback: str | None) -> None:
+    def switch(self, choice: Choice) -> None:
         """Use other providers from the next choice on; attempts that are open end where they are.
 
         Raises:
             KeyError: if one of them is not configured; nothing is changed then.
         """
-        self._choice = self._checked(primary, fallback)
+        for name in choice.names:
+            self.get(name)
+        self._choice = choice
 
     def get(self, name: str) -> EmailProvider:
         """Return a configured provider.
@@ -83,37 +86,46 @@ class ProviderManager:
         Raises:
             KeyError: if it is not configured.
         """
-        return self._providers[name]
+        if name not in self._providers:
+            self._providers[name] = self._find(name)
+        provider = self._providers[name]
+        if provider is None:
+            raise KeyError(name)
+        return provider
 
     def is_known(self, name: str) -> bool:
         """Tell whether a provider of this name is configured."""
-        return name in self._providers
+        try:
+            self.get(name)
+        except KeyError:
+            return False
+        return True
 
     def is_idempotent(self, name: str) -> bool:
         """Tell whether a repeat at this provider is safe."""
-        return Capability.IDEMPOTENCY in self._providers[name].capabilities
+        return Capability.IDEMPOTENCY in self.get(name).capabilities
 
-    def choose(self, *, from_domain: str, fallback_domain: str | None = None) -> str:
-        """Return the provider of a first attempt: the primary, unless only the fallback can take the mail now.
+    def pause(self, name: str, from_domain: str) -> Pause | None:
+        """Return why an attempt at a provider makes no sense now, or None."""
+        return self._health_of(name).pause(from_domain, self._now())
 
-        `fallback_domain` is the sender's domain at the fallback, where it is another. If neither can take it, it is the
-        primary: its answer is the reason that the caller records.
-        """
-        primary, fallback = self._choice.primary, self._choice.fallback
-        if fallback is None or self._is_usable(primary, from_domain):
-            return primary
-        return fallback if self._is_usable(fallback, fallback_domain or from_domain) else primary
+    def rests(self) -> dict[str, Pause]:
+        """Return the rests that were learnt here since this was last asked, to be shared with other processes."""
+        news = {
+            name: health.rest
+            for name, health in self._health.items()
+            if health.is_rest_news and health.rest is not None
+        }
+        for name in news:
+            self._health[name].is_rest_news = False
+        return news
 
-    def other(self, name: str, from_domain: str) -> str | None:
-        """Return where a mail that `name` certainly did not take may go on, or None."""
-        for candidate in (self._choice.primary, self._choice.fallback):
-            if candidate is not None and candidate != name and self._is_usable(candidate, from_domain):
-                return candidate
-        return None
-
-    def paused_until(self, name: str) -> datetime | None:
-        """Return until when the provider's account is over its rate, or None."""
-        return self._health[name].paused_until(self._now())
+    def share(self, rests: Mapping[str, Pause]) -> None:
+        """Let every provider rest as long as all processes together know, unless something newer was learnt here."""
+        for name in {*self._health, *rests}:
+            health = self._health_of(name)
+            if not health.is_rest_news:
+                health.rest = rests.get(name)
 
     async def send(self, name: str, message: OutboundMessage, begin: Begin) -> SendReceipt:
         """Make one attempt at one provider, in a span where there is a tracer. Never raises for what the provider does.
@@ -138,12 +150,15 @@ class ProviderManager:
         return receipt
 
     async def _attempt(self, name: str, message: OutboundMessage, begin: Begin) -> SendReceipt:
-        health, domain = self._health[name], message.from_.domain
+        health, domain = self._health_of(name), message.from_.domain
+        # It may have been opened before the provider fell ill: that must not cost it one of its attempts.
+        if (pause := health.pause(domain, self._now())) is not None:
+            return self._paused(name, message, pause)
         health.started(domain, self._now())
         mark = _Mark(begin)
         try:
             async with asyncio.timeout(self._attempt_timeout_seconds):
-                receipt = await self._providers[name].send(message, mark)
+                receipt = await self.get(name).send(message, mark)
         except TimeoutError:
             receipt = self._broken(name, message, mark, "attempt_timeout")
         except asyncio.CancelledError:
@@ -152,26 +167,49 @@ class ProviderManager:
         except Exception as error:  # noqa: BLE001 -- a provider may come from another distribution
             _LOG.error("provider.broke_its_contract", provider=name, error=type(error).__name__)
             receipt = self._broken(name, message, mark, "provider_error")
-        health.record(receipt, self._now())
+        is_turned_away = health.record(receipt, self._now())
+        if is_turned_away or receipt.outcome is Outcome.MISCONFIGURED:
+            self._alert(receipt, is_turned_away=is_turned_away)
         return receipt
 
     async def aclose(self) -> None:
         """Close every provider, also after one of them failed to."""
-        results = await asyncio.gather(
-            *(provider.aclose() for provider in self._providers.values()), return_exceptions=True
-        )
-        for name, result in zip(self._providers, results, strict=True):
+        made = {name: provider for name, provider in self._providers.items() if provider is not None}
+        results = await asyncio.gather(*(provider.aclose() for provider in made.values()), return_exceptions=True)
+        for name, result in zip(made, results, strict=True):
             if isinstance(result, BaseException):
                 _LOG.error("provider.close_failed", provider=name, error=type(result).__name__)
 
-    def _checked(self, primary: str, fallback: str | None) -> Choice:
-        for name in (primary, fallback):
-            if name is not None and name not in self._providers:
-                raise KeyError(name)
-        return Choice(primary, fallback if fallback != primary else None)
+    def _health_of(self, name: str) -> Health:
+        if name not in self._health:
+            self._health[name] = Health(threshold=self._breaker_threshold, pause=self._breaker_pause)
+        return self._health[name]
 
-    def _is_usable(self, name: str, from_domain: str) -> bool:
-        return self._providers[name].may_send_from(from_domain) and self._health[name].allows(from_domain, self._now())
+    def _alert(self, receipt: SendReceipt, *, is_turned_away: bool) -> None:
+        """Say what an operator has to mend: each time mail is turned away, and else at most once a minute."""
+        now, about = self._now(), (receipt.provider, receipt.error, receipt.from_domain)
+        if not is_turned_away and now - self._alerted.get(about, now - _ALERT_EVERY) < _ALERT_EVERY:
+            return
+        self._alerted[about] = now
+        _LOG.error(
+            "provider.misconfigured" if receipt.outcome is Outcome.MISCONFIGURED else "provider.turned_away",
+            provider=receipt.provider,
+            error=receipt.error,
+            domain=receipt.from_domain,
+            reply_code=receipt.reply_code,
+        )
+
+    def _paused(self, name: str, message: OutboundMessage, pause: Pause) -> SendReceipt:
+        return SendReceipt(
+            provider=name,
+            outcome=Outcome.NOT_SENT if pause.may_go_elsewhere else Outcome.THROTTLED,
+            timestamp=self._now(),
+            tenant_id=message.tenant_id,
+            from_domain=message.from_.domain,
+            error=PAUSED,
+            retry_after=pause.until - self._now(),
+            tags=message.tags,
+        )
 
     def _broken(self, name: str, message: OutboundMessage, mark: _Mark, error: str) -> SendReceipt:
         may_have_left = mark.passed or self.is_idempotent(name)

@@ -45,7 +45,7 @@ class EmailProvider(Protocol):
 
     @property
     def account_rate(self) -> float | None:
-        """How many requests a second the whole account may make, until an answer says otherwise; None: no limit known."""
+        """How many requests a second the whole account may make, until an answer says otherwise; None: no limit."""
         ...
 
     def validate_config(self) -> list[str]:

@@ -12,6 +12,9 @@ SENDER_REFUSED: Final = "sender_refused"
 """The one `error` that concerns a sender domain, not the account: other domains may go on with this provider."""
 NOT_BEGUN: Final = "not_begun"
 """The one `error` that is our own doing: `begin` said no, the provider is not to blame."""
+PAUSED: Final = "paused"
+"""The one `error` of an attempt that was never made: the provider rests, or its account has no credit; see
+`retry_after`."""
 QUOTA: Final = "quota"
 """The account's day or month is used up; `retry_after` says until when."""
 

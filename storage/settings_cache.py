@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Collection, Mapping
 from typing import Any
 from uuid import UUID
 
 from notifications.categories import UncertainPolicy
-from notifications.facts import SubtypeSettings, TenantSettings
+from notifications.facts import SubtypeSettings, TenantEmail, TenantSettings
 from notifications.template import TemplateVersion
 from storage.roles import Role
 from storage.session import Connection, Database
@@ -19,8 +20,9 @@ _SYSTEM_LIFETIME_SECONDS = 30.0
 
 _TENANTS = """
 select t.id, t.slug, t.name, t.is_active, t.settings_version, coalesce(s.is_enabled, true) as is_enabled,
-  s.rate_limit_per_minute, s.rate_limit_burst
+  s.rate_limit_per_minute, s.rate_limit_burst, e.provider, e.failover_from, e.reply_to_address, e.tags, e.custom_headers
 from tenants t left join notification_settings s on s.tenant_id = t.id
+left join tenant_email_settings e on e.tenant_id = t.id and e.is_active
 where t.id = any($1::uuid[])"""
 
 _CATEGORIES = """
@@ -117,11 +119,22 @@ async def _load(connection: Connection, tenant_ids: Collection[UUID]) -> dict[UU
             is_enabled=row["is_enabled"],
             rate_per_minute=row["rate_limit_per_minute"],
             rate_burst=row["rate_limit_burst"],
+            email=_email(row),
             subtypes={slug: _subtype(row["id"], slug, subtypes, categories) for slug in slugs},
             templates=templates.get(row["id"], {}),
         )
         for row in tenants
     }
+
+
+def _email(row: Any) -> TenantEmail:
+    return TenantEmail(
+        provider=row["provider"],
+        keeps_from=row["failover_from"] == "keep",
+        reply_to=row["reply_to_address"],
+        tags=tuple(row["tags"] or ()),
+        headers=json.loads(row["custom_headers"] or "{}"),
+    )
 
 
 def _subtype(

@@ -86,7 +86,8 @@ select t, a, 'hard_bounce', n from unnest($1::uuid[], $2::text[], $3::uuid[]) k 
 _WAITING = """
 select l.id, l.source, l.event_id, l.category, l.subtype, l.user_id, l.recipient, l.status, l.template_name,
   l.traceparent, l.correlationid, c.kind, c.message,
-  (select count(*) from delivery_attempts a where a.notification_id = l.id) as tries
+  (select count(*) from delivery_attempts a where a.notification_id = l.id) as tries,
+  array(select distinct a.provider from delivery_attempts a where a.notification_id = l.id) as tried_at
 from unnest($1::uuid[], $2::uuid[]) k (id, tenant_id)
 join notification_logs l on l.id = any($1::uuid[]) and l.id = k.id and l.tenant_id = k.tenant_id
 left join lateral (select kind, message from message_contents m where m.notification_id = l.id
@@ -158,6 +159,7 @@ def _waiting(taken: Taken, row: Any) -> Waiting:
         ),
         status=Status(row["status"]),
         tries=row["tries"],
+        tried_at=frozenset(row["tried_at"]),
         template_name=row["template_name"],
         content=None if row["message"] is None else _content(taken.id, row["kind"], row["message"]),
     )

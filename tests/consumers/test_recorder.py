@@ -19,7 +19,7 @@ from notifications.metrics import LineMetrics
 from notifications.outcome import Attempted
 from notifications.report import Reports
 from notifications.sender_address import SenderPolicy
-from notifications.senders import Senders
+from notifications.routing import Routing
 from providers.manager import ProviderManager
 from providers.receipt import Outcome, SendReceipt
 from storage.flight import flight_key
@@ -54,7 +54,7 @@ async def recorder(db: Database, identity: Identity, metrics: LineMetrics, onwar
     recorder = Recorder(
         transitions=PostgresTransitions(db, Reports(secret=b"secret").of_change),
         identity=identity,
-        senders=Senders(policy=SenderPolicy(email_from="noreply@outbound.example"), providers=providers),
+        routing=Routing(policy=SenderPolicy(email_from="noreply@outbound.example"), providers=providers),
         retry=RetryPolicy(),
         metrics=metrics,
         clock=lambda: NOW,

@@ -13,7 +13,7 @@ from notifications.ports import BatchFacts, Claim
 from notifications.render import Renderer
 from notifications.reopening import Reopened, Reopening
 from notifications.sender_address import SenderPolicy
-from notifications.senders import Senders
+from notifications.routing import Routing
 from notifications.status import Reason, Status
 from notifications.template import TemplateVersion
 from notifications.transition import Fence, Taken, Waiting
@@ -115,7 +115,7 @@ class Setting:
         self.reopening = Reopening(
             ledger=self.ledger,
             renderer=Renderer(),
-            senders=Senders(policy=SenderPolicy(email_from="noreply@outbound.example"), providers=self.providers),
+            routing=Routing(policy=SenderPolicy(email_from="noreply@outbound.example"), providers=self.providers),
             retry=RetryPolicy(max_age=timedelta(hours=24), uncertain_delay=timedelta(minutes=5)),
             service_enabled=service_enabled,
             worker=lambda: "worker:7",

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from notifications.sender_address import SenderPolicy
-from notifications.senders import Senders
+from notifications.routing import Routing
 from providers.manager import ProviderManager
 from providers.receipt import Outcome
 from tests.notifications.builders import OTHER_TENANT, a_tenant
@@ -19,7 +19,7 @@ PLATFORM = frozenset({"outbound.example"})
 
 def senders(
     *, smtp: frozenset[str] = frozenset(), resend: frozenset[str] | None = frozenset()
-) -> tuple[Senders, ScriptedProvider]:
+) -> tuple[Routing, ScriptedProvider]:
     """SMTP first and Resend behind it, each with the domains it may send from (none named: any)."""
     first = ScriptedProvider("smtp", domains=smtp)
     providers = {"smtp": first}
@@ -33,10 +33,10 @@ def senders(
         now=Clock(),
     )
     policy = SenderPolicy(email_from="noreply@outbound.example", tenant_subdomain_pattern="{tenant}.mail.example")
-    return Senders(policy=policy, providers=manager), first
+    return Routing(policy=policy, providers=manager), first
 
 
-async def fail(chooser: Senders, provider: ScriptedProvider, **answer: object) -> None:
+async def fail(chooser: Routing, provider: ScriptedProvider, **answer: object) -> None:
     provider.answer = {"outcome": Outcome.NOT_SENT, "error": "away", **answer}
     await chooser.providers.send("smtp", a_message(), yes)
 
