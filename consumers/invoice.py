@@ -5,10 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+from consumers.copies import addressed, extras_of
 from consumers.recipient import recipient_of
 from events.envelope import CloudEvent
 from events.invoice import InvoiceIssued
-from events.people import distinct
 from notifications.request import Effect, NotificationRequest
 
 # ISO 4217, list one: the currencies without a minor unit.
@@ -36,14 +36,18 @@ def on_invoice_issued(event: CloudEvent[InvoiceIssued]) -> list[Effect]:
             "client_name": invoice.client_name,
         },
     }
+    concerned, cc, bcc = addressed(invoice.people)
     return [
         NotificationRequest(
             subtype="invoice-issued",
             recipient=recipient_of(person),
             data=shared | {"recipient": {"name": person.name}},
             actor_id=invoice.actor_user_id,
+            cc=cc,
+            bcc=bcc,
+            extras=extras_of(invoice),
         )
-        for person in distinct(invoice.people)
+        for person in concerned
     ]
 
 

@@ -17,11 +17,11 @@ from consumers.identity import Identity
 from notifications.mail import Mail, compose
 from notifications.metrics import LineMetrics
 from notifications.outcome import Attempted
-from notifications.ports import AccountLimiter, UnavailableError
+from notifications.ports import AccountLimiter, Files, UnavailableError
 from notifications.tracing import LineTracer
 from providers.errors import InvalidAddressError, InvalidMessageError
 from providers.manager import ProviderManager
-from providers.receipt import PAUSED, Outcome, SendReceipt
+from providers.receipt import NOT_BEGUN, PAUSED, Outcome, SendReceipt
 
 log = structlog.get_logger()
 
@@ -44,6 +44,7 @@ class Sender(mode.Service):
         *,
         providers: ProviderManager,
         account: AccountLimiter,
+        files: Files,
         identity: Identity,
         record: Record,
         tracer: LineTracer,
@@ -56,6 +57,7 @@ class Sender(mode.Service):
     ) -> None:
         self._providers = providers
         self._account = account
+        self._files = files
         self._identity = identity
         self._record = record
         self._tracer = tracer
@@ -187,7 +189,14 @@ class Sender(mode.Service):
 
     async def _attempt(self, mail: Mail) -> SendReceipt:
         try:
-            message = compose(mail)
+            attachments = await self._files.fetch(mail.origin.event.tenant_id, mail.content.enclosed.files)
+            message = compose(mail, attachments)
+        except UnavailableError:
+            # Nothing was begun: it goes back, and comes again when its files can be read.
+            return _receipt(mail, self._clock(), Outcome.NOT_SENT, NOT_BEGUN)
+        except LookupError:
+            log.error("sender.file_gone", notification_id=str(mail.id))  # noqa: TRY400 - the event says it
+            return _receipt(mail, self._clock(), Outcome.PERMANENT, "file_gone")
         except (InvalidMessageError, InvalidAddressError, ValueError) as error:
             # Not the traceback: it would hold the address.
             log.error("sender.invalid_message", notification_id=str(mail.id), error=type(error).__name__)  # noqa: TRY400 - see above

@@ -44,6 +44,7 @@ class Steering(mode.Service):
     async def _steer_once(self) -> float:
         if news := self._providers.rests():
             await self._settings.rest(news)
+            self._providers.told(news)
         shared = await self._settings.read()
         self._follow(shared.stored.choice if shared.stored is not None else self._configured)
         self._providers.share(shared.rests)

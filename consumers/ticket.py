@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from consumers.copies import addressed, extras_of
 from consumers.recipient import recipient_of
 from events.envelope import CloudEvent
-from events.people import Person, distinct
+from events.people import Person
 from events.ticket import TicketUpdated
 from notifications.request import Effect, NotificationRequest
 
@@ -45,14 +46,18 @@ def on_ticket_updated(event: CloudEvent[TicketUpdated]) -> list[Effect]:
         "updated_fields": [_cut(name) for name in ticket.updated_fields[:_MAX_CHANGES]],
         "actor": {"name": _actor_name(ticket)},
     }
+    concerned, cc, bcc = addressed(person for person in ticket.people if _is_wanted(person, ticket))
     return [
         NotificationRequest(
             subtype="ticket-updated",
             recipient=recipient_of(person),
             data=shared | {"recipient": {"name": person.name}},
             actor_id=ticket.actor_user_id,
+            cc=cc,
+            bcc=bcc,
+            extras=extras_of(ticket),
         )
-        for person in distinct(person for person in ticket.people if _is_wanted(person, ticket))
+        for person in concerned
     ]
 
 

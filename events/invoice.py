@@ -9,7 +9,8 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from events.fields import EventData, Identifier, Name, WebUrl
+from events.fields import Identifier, Name, WebUrl
+from events.mail import MailData
 from events.people import People
 
 
@@ -26,7 +27,7 @@ Currency = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{3}$", to_upper=T
 """A currency code of ISO 4217, such as EUR."""
 
 
-class InvoiceIssued(EventData):
+class InvoiceIssued(MailData):
     """An invoice was issued."""
 
     invoice_id: Identifier

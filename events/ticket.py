@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
 from events.fields import EventData, Identifier, Line, Name, WebUrl
+from events.mail import MailData, at_most
 from events.people import People
-
-
-def _at_most(count: int) -> Callable[[Any], Any]:
-    """Refuse a long object before its values are looked at: each bad one would be an error of its own."""
-
-    def check(value: Any) -> Any:
-        if isinstance(value, Mapping) and len(value) > count:
-            raise ValueError(f"should have at most {count} items")
-        return value
-
-    return check
 
 
 class Change(EventData):
@@ -31,7 +20,7 @@ class Change(EventData):
     """The value it has."""
 
 
-class TicketUpdated(EventData):
+class TicketUpdated(MailData):
     """A ticket was updated."""
 
     ticket_id: Identifier
@@ -46,7 +35,7 @@ class TicketUpdated(EventData):
     """Its priority, after the change."""
     url: WebUrl | None = None
     """Where to look at it."""
-    changes: Annotated[dict[str, Change], BeforeValidator(_at_most(1000))] = Field(default_factory=dict[str, Change])
+    changes: Annotated[dict[str, Change], BeforeValidator(at_most(1000))] = Field(default_factory=dict[str, Change])
     """What changed, by dotted path."""
     updated_fields: Annotated[tuple[str, ...], Field(fail_fast=True, max_length=1000)] = ()
     """The names of what changed, where values are not told."""

@@ -126,7 +126,8 @@ class ClaimBuilder:
             status=status,
             reason=drafted.reason,
             template=(template.name, template.locale, template.version) if template else None,
-            gates=drafted.verdict.document(drafted.tenant.version),
+            gates=drafted.verdict.document(drafted.tenant.version)
+            | ({"detail": drafted.detail} if drafted.detail else {}),
             traceparent=drafted.origin.traceparent,
             correlationid=drafted.origin.correlationid,
             content=encode_content(drafted.content) if drafted.content and status is not Status.FAILED else None,

@@ -6,7 +6,7 @@ import hashlib
 import json
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
@@ -14,15 +14,41 @@ from pydantic_core import to_json
 
 from notifications.compression import compress
 
-FORMAT = 1
-"""The version of the stored form. A worker takes only rows of a format it knows."""
+FORMAT = 2
+"""The version of the stored form: 2 has copies and enclosures. A worker takes only rows of a format it knows."""
 
 Kind = Literal["request", "rendered"]
 
 
+Shown = tuple[str | None, str]
+"""A mailbox for display: a name, if there is one, and an address."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileRef:
+    """A file as stored: what it is called, what it is, and the hash that its content is kept under."""
+
+    filename: str
+    content_type: str
+    cid: str | None
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enclosed:
+    """What a mail carries beside its words."""
+
+    files: tuple[FileRef, ...] = ()
+    tags: tuple[str, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Addressing:
-    """Who it is from and to, fixed at claim; the From address is the queue row's, as it depends on the provider."""
+    """Who it is from and to, fixed at claim; the From address is the queue row's, as it depends on the provider.
+
+    `to` and `cc` are display only; an empty `to` is the recipient.
+    """
 
     to_name: str | None
     from_name: str | None
@@ -33,6 +59,8 @@ class Addressing:
     """Not sent later than this."""
     actor_id: str | None
     """Whose doing the event was."""
+    to: tuple[Shown, ...] = ()
+    cc: tuple[Shown, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +72,7 @@ class RequestContent:
     template_locale: str
     template_version: str
     data: Mapping[str, Any]
+    enclosed: Enclosed = field(default_factory=Enclosed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +83,7 @@ class RenderedContent:
     subject: str
     html: str
     text: str
+    enclosed: Enclosed = field(default_factory=Enclosed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +106,11 @@ def encode(content: RequestContent | RenderedContent) -> StoredContent:
         "key": addressing.key,
         "expires_at": addressing.expires_at.isoformat() if addressing.expires_at else None,
         "actor_id": addressing.actor_id,
+        "to": addressing.to,
+        "cc": addressing.cc,
+        "tags": content.enclosed.tags,
+        "headers": content.enclosed.headers,
+        "files": [[file.filename, file.content_type, file.cid, file.sha256] for file in content.enclosed.files],
     }
     kind: Kind
     if isinstance(content, RenderedContent):
@@ -107,9 +142,25 @@ def decode(kind: Kind, message: bytes) -> RequestContent | RenderedContent:
         key=body["key"],
         expires_at=datetime.fromisoformat(body["expires_at"]) if body["expires_at"] else None,
         actor_id=body["actor_id"],
+        to=tuple((name, address) for name, address in body.get("to", ())),
+        cc=tuple((name, address) for name, address in body.get("cc", ())),
+    )
+    enclosed = Enclosed(
+        files=tuple(
+            FileRef(filename=name, content_type=content_type, cid=cid, sha256=digest)
+            for name, content_type, cid, digest in body.get("files", ())
+        ),
+        tags=tuple(body.get("tags", ())),
+        headers=body.get("headers", {}),
     )
     if kind == "rendered":
-        return RenderedContent(addressing=addressing, subject=body["subject"], html=body["html"], text=body["text"])
+        return RenderedContent(
+            addressing=addressing,
+            subject=body["subject"],
+            html=body["html"],
+            text=body["text"],
+            enclosed=enclosed,
+        )
     name, locale, version = body["template"]
     return RequestContent(
         addressing=addressing,
@@ -117,4 +168,5 @@ def decode(kind: Kind, message: bytes) -> RequestContent | RenderedContent:
         template_locale=locale,
         template_version=version,
         data=body["data"],
+        enclosed=enclosed,
     )

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from notifications.content import Addressing, RenderedContent, RequestContent
+from notifications.content import Enclosed, RenderedContent, RequestContent, Shown
 from notifications.facts import RecipientFacts, RecipientKey, SubtypeSettings, TenantSettings
 from notifications.gates import GateInput, Verdict, judge, status_of
 from notifications.mail import Origin
 from notifications.plan import PlannedEvent, PlannedNotification, expires_at
-from notifications.ports import SlotWant, Templates
+from notifications.ports import SlotWant
 from notifications.sender_address import SenderAddress
 from notifications.status import Reason, Status
 from notifications.template import TemplateVersion
 from providers.mailbox import clean_line
 
-DEFAULT_LOCALE = "en"
-_MAX_NAME_CHARS = 200
+MAX_NAME_CHARS = 200
 URGENT_LANE = 0
 NORMAL_LANE = 1
 
@@ -42,6 +41,8 @@ class Draft:
     provider: str | None = None
     sender: SenderAddress | None = None
     content: RequestContent | RenderedContent | None = None
+    enclosed: Enclosed = field(default_factory=Enclosed)
+    detail: str | None = None
     has_slot: bool = False
     is_mine: bool = False
 
@@ -65,9 +66,23 @@ class Draft:
         """Let it wait."""
         self.status, self.reason, self.due_at = Status.QUEUED, reason, due_at
 
-    def fail(self, reason: Reason) -> None:
-        """Give it up, visibly."""
-        self.status, self.reason, self.due_at = Status.FAILED, reason, None
+    def fail(self, reason: Reason, detail: str | None = None) -> None:
+        """Give it up, visibly; `detail` is what `why` adds to the reason."""
+        self.status, self.reason, self.due_at, self.detail = Status.FAILED, reason, None, detail
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether it goes, now or later."""
+        return self.status is None or self.status is Status.QUEUED
+
+    @property
+    def shown(self) -> Shown | None:
+        """How its recipient is shown to those who get the same words; None where it has no address."""
+        if self.origin.recipient is None:
+            return None
+        return clean_line(self.planned.request.recipient.name or self.facts.name or "", MAX_NAME_CHARS) or None, (
+            self.origin.recipient
+        )
 
 
 def recipient_key(event: PlannedEvent, planned: PlannedNotification) -> RecipientKey:
@@ -131,43 +146,6 @@ def draft(
     return drafted
 
 
-def choose_template(drafted: Draft, system: Templates) -> TemplateVersion | None:
-    """Return the tenant's template in the recipient's language, the tenant's, the system's in it, the system's."""
-    name = drafted.subtype.slug
-    wanted = (drafted.planned.request.recipient.locale or drafted.facts.locale or DEFAULT_LOCALE).replace("_", "-")
-    locales = dict.fromkeys((wanted, wanted.partition("-")[0], DEFAULT_LOCALE))
-    for locale in locales:
-        if (own := drafted.tenant.templates.get((name, locale))) is not None:
-            return own
-    return next((found for locale in locales if (found := system.find(name, locale)) is not None), None)
-
-
-def request_content(drafted: Draft, template: TemplateVersion, sender: SenderAddress | None) -> RequestContent:
-    """Say what to render and for whom; the directory's name fills in for one the event leaves out."""
-    request = drafted.planned.request
-    name = clean_line(request.recipient.name or drafted.facts.name or "", _MAX_NAME_CHARS) or None
-    person: dict[str, Any] = dict(request.data.get("recipient") or {})
-    data = {
-        **request.data,
-        "recipient": person | {"name": name},
-        "tenant": {"name": clean_line(drafted.tenant.name, _MAX_NAME_CHARS), "slug": drafted.tenant.slug},
-    }
-    return RequestContent(
-        addressing=Addressing(
-            to_name=name,
-            from_name=sender.from_.display_name if sender else drafted.tenant.name,
-            reply_to=tuple(mailbox.addr_spec for mailbox in sender.reply_to) if sender else (),
-            key=drafted.event.event.key,
-            expires_at=drafted.expires_at,
-            actor_id=request.actor_id,
-        ),
-        template_name=template.name,
-        template_locale=template.locale,
-        template_version=template.version,
-        data=data,
-    )
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateDefaults:
     """The limit of a tenant that has none of its own: mails a minute, and as many at once."""
@@ -199,8 +177,3 @@ def spaced(want: SlotWant, now: datetime) -> list[datetime]:
     """Return moments spaced by the rate, for when the limiter cannot be asked: no batch is over the limit."""
     interval = timedelta(minutes=1) / want.per_minute
     return [now + interval * (position + 1) for position in range(want.count)]
-
-
-def rendered_content(request: RequestContent, *, subject: str, html: str, text: str) -> RenderedContent:
-    """Return the words with the addressing they were asked for with."""
-    return RenderedContent(addressing=request.addressing, subject=subject, html=html, text=text)

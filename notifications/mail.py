@@ -7,8 +7,9 @@ from datetime import datetime
 from uuid import UUID
 
 from notifications.categories import UncertainPolicy
-from notifications.content import RenderedContent
+from notifications.content import RenderedContent, Shown
 from notifications.facts import EventKey, TenantSettings
+from providers.attachment import Attachment
 from providers.mailbox import Mailbox
 from providers.message import OutboundMessage
 
@@ -30,7 +31,7 @@ class Origin:
 class Mail:
     """One opened attempt.
 
-    `attempt` is the queue's fence; `tries` counts the attempts recorded before this one, `tried_at` names who made them.
+    `attempt` is the queue's fence; `tries` counts the attempts recorded before, `tried_at` names who made them.
     `opened_at` is the Date of the message and the start of its first attempt: a repeat uses the same one.
     """
 
@@ -63,8 +64,10 @@ class Mail:
         return self.mail_from.rpartition("@")[2]
 
 
-def compose(mail: Mail) -> OutboundMessage:
+def compose(mail: Mail, attachments: tuple[Attachment, ...] = ()) -> OutboundMessage:
     """Make the message: a pure function of what is stored, so that a repeat is the same to the last byte.
+
+    `attachments` are the files that its content refers to.
 
     Raises:
         InvalidMessageError: when the stored content cannot be sent unchanged.
@@ -81,10 +84,18 @@ def compose(mail: Mail) -> OutboundMessage:
         from_=Mailbox(addressing.from_name, mail.mail_from),
         mail_from=mail.mail_from,
         rcpt_to=mail.origin.recipient,
-        to=(Mailbox(addressing.to_name, mail.origin.recipient),),
+        to=_shown(addressing.to) or (Mailbox(addressing.to_name, mail.origin.recipient),),
+        cc=_shown(addressing.cc),
         reply_to=tuple(Mailbox(None, address) for address in addressing.reply_to),
         subject=mail.content.subject,
         date=mail.opened_at,
         html=mail.content.html,
         text=mail.content.text,
+        attachments=attachments,
+        headers=mail.content.enclosed.headers,
+        tags=mail.content.enclosed.tags,
     )
+
+
+def _shown(mailboxes: tuple[Shown, ...]) -> tuple[Mailbox, ...]:
+    return tuple(Mailbox(name, address) for name, address in mailboxes)

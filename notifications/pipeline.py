@@ -14,33 +14,28 @@ from uuid import UUID
 import structlog
 
 from notifications.claim import ClaimBuilder
-from notifications.draft import (
-    Draft,
-    RateDefaults,
-    choose_template,
-    draft,
-    recipient_key,
-    rendered_content,
-    request_content,
-    slot_wants,
-    spaced,
-)
+from notifications.content import FileRef
+from notifications.draft import Draft, RateDefaults, draft, recipient_key, slot_wants, spaced
 from notifications.entry import DeadLetter, Entry
 from notifications.facts import EventKey, RecipientFacts, Seen
+from notifications.letter import choose_template, enclose, needs_of, rendered_content, request_content
 from notifications.metrics import LineMetrics
 from notifications.plan import Plan, PlannedEvent, Planner, unprocessable
 from notifications.ports import (
     BatchFacts,
     Bus,
+    Files,
     Ledger,
     Limiter,
     Ownership,
+    RefusedFileError,
     SendLane,
     Templates,
     UnavailableError,
 )
 from notifications.render import Renderer, RenderingError
 from notifications.routing import Routing
+from notifications.sorting import is_same, sort_out
 from notifications.status import Reason
 from notifications.tracing import BatchTrace, LineTracer
 
@@ -66,6 +61,7 @@ class Pipeline:
     limiter: Limiter
     bus: Bus
     lane: SendLane
+    files: Files
     ownership: Ownership
     renderer: Renderer
     templates: Templates
@@ -107,9 +103,10 @@ class Pipeline:
 
     async def _process(self, entries: Sequence[Entry], plan: Plan, trace: BatchTrace) -> None:
         facts, people = await self._read(plan)
-        events, repeats, dead = _sort_out(plan, facts)
+        events, repeats, dead = sort_out(plan, facts)
         drafts = self._decide(events, facts, people, trace)
         await self._reserve(drafts)
+        await self._enclose(drafts)
         self._address(drafts)
         self._render(drafts, trace)
         self._open(drafts)
@@ -165,12 +162,35 @@ class Pipeline:
                 self._slots[drafted.planned.id] = moment
                 drafted.wait_for(moment, now)
 
+    async def _enclose(self, drafts: list[Draft]) -> None:
+        """Check and keep the files of what goes, now or later: those of one event once, for all its recipients."""
+        kept: dict[EventKey, tuple[FileRef, ...] | RefusedFileError] = {}
+        for drafted in drafts:
+            if not drafted.is_wanted:
+                continue
+            key, wanted = drafted.event.key, drafted.planned.request.extras.files
+            if wanted and key not in kept:
+                try:
+                    kept[key] = await self.files.keep(key.tenant_id, wanted)
+                except RefusedFileError as error:
+                    kept[key] = error
+            files = kept.get(key, ()) if wanted else ()
+            if isinstance(files, RefusedFileError):
+                log.warning("notification.file_refused", notification_id=str(drafted.planned.id), rule=str(files))
+                drafted.fail(Reason.ATTACHMENT, str(files))
+            else:
+                drafted.enclosed = enclose(drafted, files)
+
     def _address(self, drafts: list[Draft]) -> None:
         """Choose provider and sender for what goes now; where none is allowed, it waits for the configuration."""
         for drafted in drafts:
             if not drafted.is_open:
                 continue
-            route = self.routing.choose(drafted.tenant, drafted.planned.id)
+            needs = needs_of(drafted.enclosed)
+            route = self.routing.choose(drafted.tenant, drafted.planned.id, needs)
+            if route is None and needs and self.routing.choose(drafted.tenant, drafted.planned.id) is not None:
+                drafted.fail(Reason.UNSUPPORTED, f"no provider in use can carry {', '.join(sorted(needs))}")
+                continue
             if route is None:
                 drafted.park(Reason.SENDER, self.clock() + self.options.sender_retry)
                 continue
@@ -179,6 +199,7 @@ class Pipeline:
                 drafted.park(*wait)
 
     def _render(self, drafts: list[Draft], trace: BatchTrace) -> None:
+        batch = {drafted.planned.id: drafted for drafted in drafts}
         until = time.perf_counter() + self.options.render_budget.total_seconds()
         for drafted in drafts:
             if drafted.status is not None and drafted.due_at is None:
@@ -190,7 +211,7 @@ class Pipeline:
                 continue
             drafted.template = template
             drafted.content = request = request_content(
-                drafted, template, drafted.sender or self.routing.preferred(drafted.tenant)
+                drafted, template, drafted.sender or self.routing.preferred(drafted.tenant), batch
             )
             if not drafted.is_open:
                 continue
@@ -232,7 +253,7 @@ class Pipeline:
         lost: Mapping[EventKey, Seen] = {}
         if claim.events or claim.repeats or claim.dead:
             lost = await self.ledger.claim(claim)
-        again = [event for event in events if event.key in lost and not _is_same(event.entry, lost[event.key])]
+        again = [event for event in events if event.key in lost and not is_same(event.entry, lost[event.key])]
         if again:
             await self.ledger.claim(self.claims.build(owner, (), again, (), (), now=now, origin=trace.origin))
         kept = [drafted for drafted in drafts if drafted.event.key not in lost]
@@ -242,40 +263,3 @@ class Pipeline:
         self.metrics.claimed(kept, dead)
         for drafted in drafts:
             self._slots.pop(drafted.planned.id, None)
-
-
-def _sort_out(plan: Plan, facts: BatchFacts) -> tuple[list[PlannedEvent], list[PlannedEvent], list[DeadLetter]]:
-    """Part new events from repeats and redeliveries, and dead-letter what names no tenant we know."""
-    dead = list(plan.dead)
-    known: dict[bool, list[PlannedEvent]] = {True: [], False: []}
-    for is_first, met in ((True, plan.events), (False, plan.repeats)):
-        for event in met:
-            if event.key.tenant_id in facts.tenants or event.registers_tenant:
-                known[is_first].append(event)
-            else:
-                dead.append(_unknown_tenant(event))
-    events = [event for event in known[True] if event.key not in facts.seen]
-    repeats = [
-        event
-        for event in (*known[True], *known[False])
-        if event.key in facts.seen and not _is_same(event.entry, facts.seen[event.key])
-    ]
-    return events, repeats + [event for event in known[False] if event.key not in facts.seen], dead
-
-
-def _is_same(entry: Entry, seen: Seen) -> bool:
-    """Tell whether this is the entry that was claimed: a redelivery, which is only acknowledged."""
-    return (entry.stream, entry.entry_id) == (seen.stream, seen.entry_id)
-
-
-def _unknown_tenant(event: PlannedEvent) -> DeadLetter:
-    return DeadLetter(
-        entry=event.entry,
-        reason=Reason.UNKNOWN_TENANT,
-        detail="tenantid: no such tenant; register it first (tenant.registered.v1, or `outbound tenants add`)",
-        tenant_id=event.key.tenant_id,
-        source=event.key.source,
-        event_id=event.key.event_id,
-        type=event.event.type,
-        traceparent=event.event.traceparent,
-    )

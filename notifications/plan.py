@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -15,7 +15,7 @@ from notifications.categories import SUBTYPES
 from notifications.entry import DeadLetter, Entry
 from notifications.facts import EventKey
 from notifications.hashing import notification_id
-from notifications.request import DirectoryChange, NotificationRequest, Routes
+from notifications.request import DirectoryChange, NotificationRequest, Recipient, Routes
 from notifications.status import Reason
 
 MAX_NOTIFICATIONS = 256
@@ -27,12 +27,17 @@ MAX_CLOCK_SKEW = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedNotification:
-    """A request with its id; `email` is the event's own address, in canonical form."""
+    """A request with its id; `email` is the event's own address, in canonical form.
+
+    A copy names the notification it is a copy of; that one names its visible copies.
+    """
 
     id: UUID
     request: NotificationRequest
     category: str
     email: str | None
+    copy_of: UUID | None = None
+    copies: tuple[UUID, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,8 +102,8 @@ class Planner:
         notifications: dict[UUID, PlannedNotification] = {}
         for request in effects:
             if isinstance(request, NotificationRequest):
-                planned = self._notification(key, request, _milliseconds(entry, now))
-                notifications.setdefault(planned.id, planned)
+                for planned in self._expanded(key, request, _milliseconds(entry, now)):
+                    notifications.setdefault(planned.id, planned)
         return PlannedEvent(
             entry=entry,
             key=key,
@@ -106,6 +111,14 @@ class Planner:
             notifications=tuple(notifications.values()),
             changes=tuple(effect for effect in effects if isinstance(effect, DirectoryChange)),
         )
+
+    def _expanded(self, key: EventKey, request: NotificationRequest, milliseconds: int) -> list[PlannedNotification]:
+        """Return the notification of a request and one for each copy of it."""
+        planned = self._notification(key, request, milliseconds)
+        cc = [self._notification(key, _copy(request, recipient), milliseconds) for recipient in request.cc]
+        bcc = [self._notification(key, _copy(request, recipient), milliseconds) for recipient in request.bcc]
+        first = replace(planned, copies=tuple(copy.id for copy in cc if copy.id != planned.id))
+        return [first, *(replace(copy, copy_of=planned.id) for copy in (*cc, *bcc))]
 
     def _notification(self, key: EventKey, request: NotificationRequest, milliseconds: int) -> PlannedNotification:
         email = canonical(request.recipient.email)
@@ -118,6 +131,13 @@ class Planner:
             category=SUBTYPES[request.subtype].category,
             email=email,
         )
+
+
+def _copy(request: NotificationRequest, recipient: Recipient) -> NotificationRequest:
+    data = dict(request.data)
+    if "recipient" in data:
+        data["recipient"] = {**data["recipient"], "name": recipient.name}
+    return replace(request, recipient=recipient, data=data, cc=(), bcc=())
 
 
 def _milliseconds(entry: Entry, now: datetime) -> int:

@@ -8,13 +8,14 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
-from notifications.content import StoredContent
+from notifications.content import FileRef, StoredContent
 from notifications.entry import DeadLetter, Entry
 from notifications.facts import EventKey, RecipientFacts, RecipientKey, Seen, TenantSettings
 from notifications.mail import Mail
-from notifications.request import DirectoryChange
+from notifications.request import DirectoryChange, FileRequest
 from notifications.status import Reason, Status
 from notifications.template import TemplateVersion
+from providers.attachment import Attachment
 
 
 class UnavailableError(Exception):
@@ -150,6 +151,32 @@ class Limiter(Protocol):
 
     async def reserve(self, wants: Sequence[SlotWant], now: datetime) -> Sequence[Sequence[datetime]]:
         """Return `count` moments for each want, ascending; a moment at or before `now` means at once."""
+        ...
+
+
+class RefusedFileError(Exception):
+    """A file may not be sent, or cannot be read; the message is the rule that it breaks, without content."""
+
+
+class Files(Protocol):
+    """The files that mails carry, kept once per tenant and content."""
+
+    async def keep(self, tenant_id: UUID, files: Sequence[FileRequest]) -> tuple[FileRef, ...]:
+        """Check files, store their contents, and return how they are referred to.
+
+        Raises:
+            RefusedFileError: when one of them, or all together, may not be sent.
+            UnavailableError: when they cannot be stored now.
+        """
+        ...
+
+    async def fetch(self, tenant_id: UUID, files: Sequence[FileRef]) -> tuple[Attachment, ...]:
+        """Return files with their contents.
+
+        Raises:
+            LookupError: when one of them is no longer kept.
+            UnavailableError: when they cannot be read now.
+        """
         ...
 
 

@@ -11,10 +11,10 @@ import structlog
 
 from notifications.after import RetryPolicy, after_unknown
 from notifications.content import RenderedContent, RequestContent, encode
-from notifications.draft import rendered_content
 from notifications.facts import RecipientFacts, RecipientKey, SubtypeSettings, TenantSettings
 from notifications.gates import GateInput, Verdict, judge, status_of
 from notifications.hashing import milliseconds
+from notifications.letter import needs_of, rendered_content
 from notifications.mail import Mail
 from notifications.outcome import change_after
 from notifications.ports import Ledger
@@ -75,7 +75,7 @@ class Reopening:
         verdict = self._judge(row, row.content, tenant, subtype, recipient, now)
         if verdict.reason is not None:
             return Reopened(change=_stopped(row, subtype, verdict, verdict.reason))
-        route = self._route(row, tenant)
+        route = self._route(row, row.content, tenant)
         if route is None:
             return Reopened(change=self._without_sender(row, subtype, now))
         if (wait := route.wait(row.taken.id)) is not None:
@@ -114,7 +114,7 @@ class Reopening:
             )
         )
 
-    def _route(self, row: Waiting, tenant: TenantSettings) -> Route | None:
+    def _route(self, row: Waiting, content: RequestContent | RenderedContent, tenant: TenantSettings) -> Route | None:
         """Choose anew what may still go anywhere; the rest stays with its provider.
 
         That is what is pinned, as that provider may have accepted it, and what has failed over, which never goes back.
@@ -122,7 +122,7 @@ class Reopening:
         provider = row.taken.provider
         has_failed_over = provider is not None and not row.tried_at <= {provider}
         if not row.taken.is_pinned and not has_failed_over:
-            return self.routing.choose(tenant, row.taken.id)
+            return self.routing.choose(tenant, row.taken.id, needs_of(content.enclosed))
         if provider is None or not self.routing.providers.is_known(provider):
             return None
         return self.routing.at(tenant, provider)

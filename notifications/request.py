@@ -21,17 +21,42 @@ class Recipient:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FileRequest:
+    """A file to send along: its content in base64, or its path below the folder that the operator opened. Unchecked."""
+
+    filename: str
+    content: str | None = field(default=None, repr=False)
+    path: str | None = None
+    content_type: str | None = None
+    cid: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extras:
+    """What a mail carries beside its words. `reply_to` takes the place of the tenant's, the rest adds to it."""
+
+    files: tuple[FileRequest, ...] = ()
+    reply_to: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NotificationRequest:
     """One notification of one subtype to one recipient.
 
     `data` is the template's context: plain dicts, lists, strings and numbers only. `actor_id` is the user whose doing
-    the event is: nobody is told of their own action.
+    the event is: nobody is told of their own action. Each of `cc` and `bcc` becomes a notification of its own with the
+    same words; the former are shown in the header Cc, the latter nowhere.
     """
 
     subtype: str
     recipient: Recipient
     data: Mapping[str, Any]
     actor_id: str | None = None
+    cc: tuple[Recipient, ...] = ()
+    bcc: tuple[Recipient, ...] = ()
+    extras: Extras = field(default_factory=Extras)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -82,6 +82,7 @@ class Reason(StrEnum):
     UNCONFIRMED = "unconfirmed"
     # failed
     PERMANENT = "permanent"
+    ATTACHMENT = "attachment"
     UNSUPPORTED = "unsupported"
     EXHAUSTED = "exhausted"
     CONTENT_GONE = "content_gone"

@@ -11,6 +11,7 @@ from opentelemetry.trace import Tracer
 from notifications.after import RetryPolicy
 from notifications.sender_address import SenderPolicy
 from outbound.settings import Settings, SettingsError, provider_config
+from providers.attachment_policy import AttachmentPolicy
 from providers.choice import Choice
 from providers.errors import ProviderError
 from providers.manager import ProviderManager
@@ -18,6 +19,8 @@ from providers.provider import EmailProvider
 from providers.registry import load
 
 log = structlog.get_logger()
+
+_MEGABYTE = 1024 * 1024
 
 
 def build_providers(settings: Settings, tracer: Tracer | None = None) -> ProviderManager:
@@ -83,4 +86,14 @@ def retry_policy(settings: Settings) -> RetryPolicy:
         max_tries=settings.max_attempts,
         max_age=settings.max_age,
         uncertain_delay=settings.uncertain_delay,
+    )
+
+
+def attachment_policy(settings: Settings) -> AttachmentPolicy:
+    """Return what files may be sent along."""
+    return AttachmentPolicy(
+        root=settings.attachment_root,
+        max_file_bytes=int(settings.attachment_file_mb * _MEGABYTE),
+        max_total_bytes=int(settings.attachment_total_mb * _MEGABYTE),
+        allow_extensions=frozenset(settings.attachment_allow),
     )

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, DirectoryPath, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 _SECRETS_DIR = "/run/secrets"
@@ -135,6 +135,12 @@ class Settings(BaseSettings):
     resend_default_domain: str | None = _variable("RESEND_DEFAULT_DOMAIN", None)
     resend_webhook_secret: Secrets = _variable("RESEND_WEBHOOK_SECRET", ())
     resend_rate_per_second: Annotated[float, Field(gt=0)] = _variable("RESEND_RATE_PER_SECOND", 2.0)
+
+    # files that mails carry
+    attachment_root: DirectoryPath | None = _variable("OUTBOUND_ATTACHMENT_ROOT", None)
+    attachment_file_mb: Annotated[float, Field(gt=0, le=25)] = _variable("OUTBOUND_ATTACHMENT_FILE_MB", 7)
+    attachment_total_mb: Annotated[float, Field(gt=0, le=25)] = _variable("OUTBOUND_ATTACHMENT_TOTAL_MB", 10)
+    attachment_allow: Domains = _variable("OUTBOUND_ATTACHMENT_ALLOW_EXTENSIONS", ())
 
     # ourselves
     secret_key: Secrets = _variable("OUTBOUND_SECRET_KEY", ())

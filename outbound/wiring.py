@@ -35,11 +35,12 @@ from notifications.reopening import Reopening
 from notifications.report import Reports
 from notifications.routing import Routing
 from notifications.tracing import LineTracer
-from outbound.email import build_providers, configured_choice, retry_policy, sender_policy
+from outbound.email import attachment_policy, build_providers, configured_choice, retry_policy, sender_policy
 from outbound.redis_client import connect_redis
 from outbound.settings import Settings
 from providers.manager import ProviderManager
 from storage.account_limiter import RedisAccountLimiter
+from storage.attachments import PostgresFiles
 from storage.ledger import PostgresLedger
 from storage.limiter import RedisLimiter
 from storage.outbox import Outbox
@@ -81,6 +82,7 @@ class _Parts:
     routing: Routing
     renderer: Renderer
     templates: SystemTemplates
+    files: PostgresFiles
     ledger: PostgresLedger
     transitions: PostgresTransitions
     workers: Workers
@@ -152,6 +154,7 @@ async def _build_parts(
         routing=Routing(policy=sender_policy(settings), providers=providers),
         renderer=renderer,
         templates=templates,
+        files=PostgresFiles(database, attachment_policy(settings)),
         ledger=PostgresLedger(database, cache),
         transitions=PostgresTransitions(database, reports.of_change),
         workers=Workers(database),
@@ -175,6 +178,7 @@ def _build_hands(parts: _Parts) -> _Hands:
     sender = Sender(
         providers=parts.routing.providers,
         account=RedisAccountLimiter(parts.redis),
+        files=parts.files,
         identity=identity,
         record=recorder,
         tracer=parts.tracer,
@@ -202,6 +206,7 @@ def _build_pipeline(parts: _Parts, hands: _Hands, bus: RedisBus) -> Pipeline:
         limiter=RedisLimiter(parts.redis),
         bus=bus,
         lane=hands.sender,
+        files=parts.files,
         ownership=hands.identity,
         renderer=parts.renderer,
         templates=parts.templates,

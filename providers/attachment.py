@@ -9,6 +9,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final
 
+from providers.attachment_types import agreed_type
 from providers.errors import InvalidMessageError
 
 MAX_FILENAME: Final = 120
@@ -28,7 +29,10 @@ class Attachment:
     """A file carried by value. `cid` (RFC 2392, without angle brackets) makes it an inline image.
 
     `content_type` is lower case `type/subtype`, at most with a charset or a calendar method; multipart and message
-    types are refused because they may not be written in base64 (RFC 2045 §6.4).
+    types are refused because they may not be written in base64 (RFC 2045 §6.4). It has to agree with the extension of
+    `filename` (attachment_types), whose own type it becomes where it is another word for it, or says nothing.
+
+    What may be attached at all is the AttachmentPolicy's to decide, which makes these of what events bring.
 
     Raises:
         InvalidMessageError: when a field could not be sent unchanged by every provider.
@@ -47,14 +51,21 @@ class Attachment:
             raise InvalidMessageError("attachments", "file name holds a path separator or a control character")
         if _CONTENT_TYPE.fullmatch(self.content_type) is None:
             raise InvalidMessageError("attachments", "content type is not type/subtype, or not a leaf type")
+        agreed = agreed_type(name, self.content_type)
+        if agreed != self.content_type:
+            object.__setattr__(self, "content_type", agreed)
         if self.cid is not None and _CID.fullmatch(self.cid) is None:
             raise InvalidMessageError("attachments", "cid holds a character that needs quoting")
 
 
 class Base64Cache:
-    """Keeps the base64 of recently used contents by hash, bounded by bytes: one file for a hundred people."""
+    """Keeps the base64 of recently used contents by hash, bounded by bytes: one file for a hundred people.
+
+    `encodings` counts how often a content was encoded, rather than found.
+    """
 
     def __init__(self, max_bytes: int) -> None:
+        self.encodings = 0
         self._max_bytes = max_bytes
         self._held = 0
         self._encoded: OrderedDict[bytes, bytes] = OrderedDict()
@@ -67,6 +78,7 @@ class Base64Cache:
             self._encoded.move_to_end(key)
             return encoded
         encoded = base64_lines(content)
+        self.encodings += 1
         if len(encoded) <= self._max_bytes:
             self._encoded[key] = encoded
             self._held += len(encoded)

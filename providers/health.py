@@ -94,6 +94,8 @@ class Health:
             self._breaker.succeeded(now)
             return self._domain(receipt.from_domain).failed(now)
         if receipt.outcome in {Outcome.NOT_SENT, Outcome.MISCONFIGURED}:
+            if receipt.from_domain in self._domains:
+                self._domains[receipt.from_domain].abandoned()  # it did not come to that
             return self._breaker.failed(now)
         self._breaker.succeeded(now)
         self._domains.pop(receipt.from_domain, None)

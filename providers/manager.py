@@ -110,15 +110,19 @@ class ProviderManager:
         return self._health_of(name).pause(from_domain, self._now())
 
     def rests(self) -> dict[str, Pause]:
-        """Return the rests that were learnt here since this was last asked, to be shared with other processes."""
-        news = {
+        """Return the rests that were learnt here and that no other process was told of yet."""
+        return {
             name: health.rest
             for name, health in self._health.items()
             if health.is_rest_news and health.rest is not None
         }
-        for name in news:
-            self._health[name].is_rest_news = False
-        return news
+
+    def told(self, rests: Mapping[str, Pause]) -> None:
+        """Take note that other processes can know these rests; one that was learnt meanwhile is still news."""
+        for name, rest in rests.items():
+            health = self._health_of(name)
+            if health.rest == rest:
+                health.is_rest_news = False
 
     def share(self, rests: Mapping[str, Pause]) -> None:
         """Let every provider rest as long as all processes together know, unless something newer was learnt here."""

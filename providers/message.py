@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,24 +10,19 @@ from uuid import UUID
 
 from providers.attachment import Attachment
 from providers.errors import InvalidMessageError
+from providers.header_rules import is_allowed_name, is_allowed_value
 from providers.mailbox import Mailbox, clean_line, is_addr_spec
 
-__all__ = ["MAX_ATTACHMENT_BYTES", "MAX_SUBJECT", "Attachment", "OutboundMessage"]
+__all__ = ["MAX_ATTACHMENT_BYTES", "MAX_SUBJECT", "MAX_TAG", "MAX_TAGS", "Attachment", "OutboundMessage"]
 
 MAX_SUBJECT: Final = 400
 """Characters of a subject that are kept; clients show about 100."""
 MAX_ATTACHMENT_BYTES: Final = 25 * 1024 * 1024
 """All attachments of a message together; Resend's limit is 40 MB after base64."""
-
-# The X- names that are left out steer a provider; some of them add recipients.
-_HEADER_NAME = re.compile(
-    r"x-(?!outbound-|smtpapi|mc-|mailgun-|ses-|pm-|mj-|resend-)[a-z0-9-]{1,60}"
-    r"|list-[a-z0-9-]{1,60}|in-reply-to|references|auto-submitted|feedback-id",
-    re.IGNORECASE,
-)
-# Printable ASCII, at most 900 octets without a space to fold at. An encoded word is refused: a relay that decodes and
-# writes it again may make a second header of it (CVE-2024-6923).
-_HEADER_VALUE = re.compile(r"(?!.*=\?)(?=.{1,4000}\Z)[!-~]{1,900}(?: [!-~]{1,900})*")
+MAX_TAGS: Final = 71
+"""Labels of a message: Resend takes 75 tags, and four of them say whose mail it is."""
+MAX_TAG: Final = 128
+"""Characters of a label."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +35,8 @@ class OutboundMessage:
 
     The subject is cleaned, not refused: line breaks, control and bidirectional characters become one space, and at most
     400 characters stay. `headers` are from an allow-list (X-*, List-*, In-Reply-To, References, Auto-Submitted,
-    Feedback-ID) with printable ASCII values.
+    Feedback-ID) with printable ASCII values. `tags` are our own labels, as tags.merge_tags returns them: the receipt
+    keeps them, a provider that keeps tags gets them beside those that say whose mail it is, and no header shows them.
 
     Raises:
         InvalidMessageError: when a field could not be sent unchanged by every provider.
@@ -87,6 +82,8 @@ class OutboundMessage:
             object.__setattr__(self, "headers", dict(self.headers))
         if self.attachments:
             _check_attachments(self.attachments)
+        if self.tags:
+            _check_tags(self.tags)
 
     @property
     def message_id(self) -> str:
@@ -109,9 +106,9 @@ def _check_body(name: str, body: str | None) -> None:
 
 def _check_headers(headers: Mapping[str, str]) -> None:
     for name, value in headers.items():
-        if _HEADER_NAME.fullmatch(name) is None:
+        if not is_allowed_name(name):
             raise InvalidMessageError("headers", "hold a name that is not allowed")
-        if _HEADER_VALUE.fullmatch(value) is None:
+        if not is_allowed_value(value):
             raise InvalidMessageError("headers", f"hold a value that is not plain ASCII words: {name}")
     if len({name.lower() for name in headers}) != len(headers):
         raise InvalidMessageError("headers", "hold a name twice")
@@ -123,3 +120,12 @@ def _check_attachments(attachments: tuple[Attachment, ...]) -> None:
     cids = [attachment.cid for attachment in attachments if attachment.cid is not None]
     if len(set(cids)) != len(cids):
         raise InvalidMessageError("attachments", "hold a cid twice")
+
+
+def _check_tags(tags: tuple[str, ...]) -> None:
+    if len(tags) > MAX_TAGS:
+        raise InvalidMessageError("tags", f"are more than {MAX_TAGS}")
+    if any(not tag or clean_line(tag, MAX_TAG) != tag for tag in tags):
+        raise InvalidMessageError("tags", f"hold one that is empty, over {MAX_TAG} characters or not one clean line")
+    if len(set(tags)) != len(tags):
+        raise InvalidMessageError("tags", "hold one twice")

@@ -10,15 +10,15 @@ import binascii
 from typing import Final
 
 from providers import headers
-from providers.attachment import ENCODED, Attachment, base64_lines
+from providers.attachment import ENCODED, Attachment, Base64Cache, base64_lines
 from providers.message import OutboundMessage
 
 _LONGEST_LINE: Final = 998  # RFC 5322 §2.1.1, without CRLF
 
 
-def serialize(message: OutboundMessage) -> bytes:
-    """Return the complete message with CRLF line ends, not yet dot-stuffed."""
-    whole = b"".join([_header_block(message), *_content(message)])
+def serialize(message: OutboundMessage, encoded: Base64Cache = ENCODED) -> bytes:
+    """Return the complete message with CRLF line ends, not yet dot-stuffed. `encoded` gives the files' base64."""
+    whole = b"".join([_header_block(message), *_content(message, encoded)])
     return whole if whole.endswith(b"\r\n") else whole + b"\r\n"
 
 
@@ -45,13 +45,13 @@ def _header_block(message: OutboundMessage) -> bytes:
     return "".join(fields).encode("ascii")
 
 
-def _content(message: OutboundMessage) -> list[bytes]:
+def _content(message: OutboundMessage, encoded: Base64Cache) -> list[bytes]:
     """Return the pieces of the body, the top part's own Content-* fields first."""
     text = _text_part(message.text, b"plain") if message.text else None
     html = _text_part(message.html, b"html") if message.html else None
     inline = [attachment for attachment in message.attachments if attachment.cid is not None and html is not None]
     attached = [attachment for attachment in message.attachments if attachment.cid is None or html is None]
-    files = {id(attachment): _file_part(attachment) for attachment in message.attachments}
+    files = {id(attachment): _file_part(attachment, encoded) for attachment in message.attachments}
     boundary = _boundary(message, [*(text or ()), *(html or ())])
     if html is not None and inline:
         html = _multipart(b"related", boundary + b".r", [html, *(files[id(image)] for image in inline)])
@@ -103,7 +103,7 @@ def _encode_text(body: str) -> tuple[bytes, bytes]:
     return b"base64", base64_lines(octets)
 
 
-def _file_part(attachment: Attachment) -> list[bytes]:
+def _file_part(attachment: Attachment, encoded: Base64Cache) -> list[bytes]:
     disposition = "attachment" if attachment.cid is None else "inline"
     fields = [
         headers.fold("Content-Type", attachment.content_type),
@@ -112,4 +112,4 @@ def _file_part(attachment: Attachment) -> list[bytes]:
     ]
     if attachment.cid is not None:
         fields.append(f"Content-ID: <{attachment.cid}>\r\n")
-    return ["".join(fields).encode("ascii") + b"\r\n", ENCODED.lines(attachment.content)]
+    return ["".join(fields).encode("ascii") + b"\r\n", encoded.lines(attachment.content)]

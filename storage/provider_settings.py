@@ -22,12 +22,15 @@ _SETTINGS = "select provider, paused_until, pause_reason, drilled_at, drill_outc
 
 _RESTS = "select provider, paused_until, pause_reason from provider_settings where paused_until > now()"
 
+# A quota outweighs a rate, as it leads elsewhere; of two alike the later end counts.
 _REST = """
 insert into provider_settings (provider, paused_until, pause_reason)
 select * from unnest($1::text[], $2::timestamptz[], $3::text[])
 on conflict (provider) do update set paused_until = excluded.paused_until, pause_reason = excluded.pause_reason,
   updated_at = now()
-where coalesce(provider_settings.paused_until, '-infinity') < excluded.paused_until"""
+where provider_settings.paused_until > now() is not true
+  or (provider_settings.pause_reason = 'quota', provider_settings.paused_until)
+    < (excluded.pause_reason = 'quota', excluded.paused_until)"""
 
 _FORGET = """
 delete from provider_choice where (configured_primary, configured_fallback) is distinct from ($1::text, $2::text)

@@ -32,8 +32,7 @@ class ResendConfig:
 
     @classmethod
     def from_mapping(cls, config: Mapping[str, str]) -> ResendConfig:
-        """Read RESEND_API_KEY, RESEND_API_URL, RESEND_VERIFIED_DOMAINS, RESEND_DEFAULT_DOMAIN, RESEND_RATE_PER_SECOND; empty is
-        unset.
+        """Read RESEND_API_KEY, _API_URL, _VERIFIED_DOMAINS, _DEFAULT_DOMAIN and _RATE_PER_SECOND; empty is unset.
 
         Raises:
             InvalidConfigError: if the URL is not one, or the rate no positive number.

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import mimetypes
-import re
-from typing import Any, Final
+from typing import Any
 
-from providers.attachment import ENCODED, Attachment
+from providers.attachment import ENCODED, Attachment, Base64Cache
+from providers.correlation import correlation
 from providers.headers import disarmed, readable_mailbox
 from providers.message import OutboundMessage
-
-_NOT_IN_TAGS = re.compile(r"[^A-Za-z0-9_-]+")
-_LONGEST_TAG: Final = 256
-# Without the machine's own mime.types, which would make the body depend on the machine.
-_TYPES: Final = mimetypes.MimeTypes(filenames=())
+from providers.tags import labels
 
 
-def payload(message: OutboundMessage) -> dict[str, Any]:
+def payload(message: OutboundMessage, encoded: Base64Cache = ENCODED) -> dict[str, Any]:
     """Return the request body (https://resend.com/docs/api-reference/emails/send-email).
 
     One recipient, no cc: webhooks do not say which recipient of several they mean. Date and Message-ID are Resend's.
+    `encoded` gives the files' base64.
     """
     body: dict[str, Any] = {
         "from": readable_mailbox(message.from_),
@@ -34,19 +30,10 @@ def payload(message: OutboundMessage) -> dict[str, Any]:
         body["reply_to"] = [readable_mailbox(value) for value in message.reply_to]
     body["headers"] = _headers(message)
     if message.attachments:
-        body["attachments"] = [_attachment(attachment) for attachment in message.attachments]
-    body["tags"] = [
-        {"name": "tenant", "value": str(message.tenant_id)},
-        {"name": "notification", "value": str(message.notification_id)},
-        {"name": "category", "value": tag_value(message.category)},
-        {"name": "domain", "value": tag_value(message.from_.domain)},
-    ]
+        body["attachments"] = [_attachment(file, encoded, has_html=bool(message.html)) for file in message.attachments]
+    tags = correlation(message) | labels(message)
+    body["tags"] = [{"name": name, "value": value} for name, value in tags.items()]
     return body
-
-
-def tag_value(text: str) -> str:
-    """Return `text` in the characters that tags may have; an empty one is not allowed."""
-    return _NOT_IN_TAGS.sub("-", text).strip("-")[:_LONGEST_TAG] or "none"
 
 
 def _headers(message: OutboundMessage) -> dict[str, str]:
@@ -56,15 +43,15 @@ def _headers(message: OutboundMessage) -> dict[str, str]:
     return fields
 
 
-def _attachment(attachment: Attachment) -> dict[str, str]:
-    # Resend drops a mail without a word when the extension contradicts the content type (found by django-anymail), so
-    # the extension decides where it is known.
-    guessed, encoding = _TYPES.guess_type(attachment.filename)
+def _attachment(attachment: Attachment, encoded: Base64Cache, *, has_html: bool) -> dict[str, str]:
+    # Resend drops a mail without a word when the extension contradicts the content type (found by django-anymail): an
+    # Attachment's two agree from birth.
     file = {
         "filename": attachment.filename,
-        "content": ENCODED.lines(attachment.content).replace(b"\r\n", b"").decode("ascii"),
-        "content_type": guessed if guessed is not None and encoding is None else attachment.content_type,
+        "content": encoded.lines(attachment.content).replace(b"\r\n", b"").decode("ascii"),
+        "content_type": attachment.content_type,
     }
-    if attachment.cid is not None:
+    # As in MIME: where there is no html to show it, an inline image is a plain attachment.
+    if attachment.cid is not None and has_html:
         file["content_id"] = attachment.cid
     return file

@@ -18,8 +18,8 @@ from notifications.mail import Mail
 from notifications.metrics import LineMetrics
 from notifications.outcome import Attempted
 from notifications.report import Reports
-from notifications.sender_address import SenderPolicy
 from notifications.routing import Routing
+from notifications.sender_address import SenderPolicy
 from providers.manager import ProviderManager
 from providers.receipt import Outcome, SendReceipt
 from storage.flight import flight_key

@@ -18,7 +18,7 @@ from outbound.settings import Settings, load
 from outbound.wiring import WorkerApp, open_worker
 
 SECRET = "a-secret-key-for-tests-0123456789"
-TERMINAL = {"skipped", "suppressed", "failed", "cancelled", "accepted"}
+TERMINAL = {"skipped", "suppressed", "failed", "cancelled", "accepted", "bounced"}
 
 
 @dataclass

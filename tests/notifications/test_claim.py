@@ -17,7 +17,7 @@ from notifications.plan import PlannedEvent
 from notifications.ports import Claim, QueueRow
 from notifications.report import Reports
 from notifications.request import DirectoryChange
-from notifications.sender_address import Sender
+from notifications.sender_address import SenderAddress
 from notifications.status import Reason, Status
 from providers.mailbox import Mailbox
 from tests.notifications.builders import (
@@ -40,7 +40,7 @@ from tests.notifications.builders import (
 
 CLAIMS = ClaimBuilder(reports=Reports(secret=SECRET))
 OWNER = 7
-SENDER = Sender(
+SENDER = SenderAddress(
     from_=Mailbox("Acme", "noreply@acme.example.com"),
     mail_from="noreply@acme.example.com",
     reply_to=(),

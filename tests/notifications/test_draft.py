@@ -10,19 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifications.draft import (
-    NORMAL_LANE,
-    URGENT_LANE,
-    RateDefaults,
-    choose_template,
-    request_content,
-    slot_wants,
-    spaced,
-)
+from notifications.draft import NORMAL_LANE, URGENT_LANE, RateDefaults, slot_wants, spaced
 from notifications.facts import RecipientFacts
+from notifications.letter import choose_template, request_content
 from notifications.ports import SlotWant
 from notifications.request import NotificationRequest, Recipient
-from notifications.sender_address import Sender
+from notifications.sender_address import SenderAddress
 from notifications.status import Reason, Status
 from notifications.template import TemplateVersion
 from providers.mailbox import Mailbox
@@ -133,7 +126,7 @@ def test_what_is_rendered_knows_the_tenant_and_the_recipient_s_name() -> None:
     request = replace(
         a_request(), recipient=Recipient(email="a@example.com"), data={"recipient": {"name": None, "role": "watcher"}}
     )
-    sender = Sender(
+    sender = SenderAddress(
         from_=Mailbox("Acme Support", "noreply@acme.example.com"),
         mail_from="noreply@acme.example.com",
         reply_to=(Mailbox(None, "help@acme.example.com"),),

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from notifications.sender_address import SenderPolicy
 from notifications.routing import Routing
+from notifications.sender_address import SenderPolicy
 from providers.manager import ProviderManager
 from providers.receipt import Outcome
 from tests.notifications.builders import OTHER_TENANT, a_tenant

@@ -12,8 +12,8 @@ from notifications.facts import EventKey, RecipientFacts, RecipientKey, Seen, Te
 from notifications.ports import BatchFacts, Claim
 from notifications.render import Renderer
 from notifications.reopening import Reopened, Reopening
-from notifications.sender_address import SenderPolicy
 from notifications.routing import Routing
+from notifications.sender_address import SenderPolicy
 from notifications.status import Reason, Status
 from notifications.template import TemplateVersion
 from notifications.transition import Fence, Taken, Waiting

@@ -11,11 +11,12 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.trace import SpanKind, StatusCode
 
+from providers.choice import Choice
 from providers.manager import ProviderManager
 from providers.provider import Begin
 from providers.receipt import Outcome
 from tests.providers.messages import NOTIFICATION, a_message, no, yes
-from tests.providers.scripted import DOMAIN, NOW, Clock, ScriptedProvider
+from tests.providers.scripted import NOW, Clock, ScriptedProvider
 
 
 class KeptSpans(SpanExporter):
@@ -44,13 +45,7 @@ def second() -> ScriptedProvider:
 
 @pytest.fixture
 def manager(first: ScriptedProvider, second: ScriptedProvider, clock: Clock) -> ProviderManager:
-    return ProviderManager({"first": first, "second": second}, "first", "second", now=clock)
-
-
-async def test_the_primary_is_chosen_while_it_works(manager: ProviderManager) -> None:
-    assert manager.choose(from_domain=DOMAIN) == "first"
-    assert manager.other("first", DOMAIN) == "second"
-    assert manager.other("second", DOMAIN) == "first"
+    return ProviderManager({"first": first, "second": second}, Choice("first", "second"), now=clock)
 
 
 async def test_an_attempt_is_one_attempt_at_one_provider(
@@ -64,38 +59,38 @@ async def test_an_attempt_is_one_attempt_at_one_provider(
     assert (first.sent, second.sent) == (1, 0)
 
 
-def test_a_domain_that_only_the_fallback_may_use_goes_there(clock: Clock) -> None:
-    narrow = ScriptedProvider("narrow", domains=frozenset({"ours.example"}))
-    manager = ProviderManager({"narrow": narrow, "wide": ScriptedProvider("wide")}, "narrow", "wide", now=clock)
+def test_a_switch_takes_effect_at_once_and_an_impossible_one_not_at_all(manager: ProviderManager) -> None:
+    manager.switch(Choice("second", "first"))
 
-    assert manager.choose(from_domain="ours.example") == "narrow"
-    assert manager.choose(from_domain=DOMAIN) == "wide"
-    assert manager.other("wide", DOMAIN) is None
-
-
-def test_where_neither_can_the_primary_gives_the_reason(clock: Clock) -> None:
-    narrow = ScriptedProvider("narrow", domains=frozenset({"ours.example"}))
-
-    assert ProviderManager({"narrow": narrow}, "narrow", now=clock).choose(from_domain=DOMAIN) == "narrow"
-    assert ProviderManager({"narrow": narrow}, "narrow", "narrow", now=clock).choice.fallback is None
-
-
-def test_a_switch_takes_effect_at_the_next_choice_and_an_impossible_one_not_at_all(manager: ProviderManager) -> None:
-    manager.switch("second", "first")
-
-    assert manager.choose(from_domain=DOMAIN) == "second"
-    with pytest.raises(KeyError):
-        manager.switch("pigeon", None)
-    with pytest.raises(KeyError):
-        manager.switch("first", "pigeon")
-    assert manager.choose(from_domain=DOMAIN) == "second"
+    for impossible in (Choice("pigeon"), Choice("first", "pigeon"), Choice("first", "second", {"pigeon": 10})):
+        with pytest.raises(KeyError):
+            manager.switch(impossible)
+    assert manager.choice == Choice("second", "first")
 
 
 def test_a_provider_is_known_by_its_name(manager: ProviderManager, first: ScriptedProvider) -> None:
     assert manager.get("first") is first
+    assert (manager.is_known("first"), manager.is_known("pigeon")) == (True, False)
     assert (manager.is_idempotent("first"), manager.is_idempotent("second")) == (False, True)
     with pytest.raises(KeyError):
         manager.get("pigeon")
+
+
+def test_a_provider_that_was_not_in_use_is_made_once_when_it_is_first_asked_for(first: ScriptedProvider) -> None:
+    asked: list[str] = []
+    third = ScriptedProvider("third")
+
+    def find(name: str) -> ScriptedProvider | None:
+        asked.append(name)
+        return third if name == "third" else None
+
+    manager = ProviderManager({"first": first}, Choice("first"), find=find)
+    manager.switch(Choice("third", "first"))
+    known = [manager.is_known(name) for name in ("third", "pigeon", "third", "pigeon")]
+
+    assert manager.get("third") is third
+    assert known == [True, False, True, False]
+    assert asked == ["third", "pigeon"]
 
 
 @pytest.mark.parametrize(
@@ -114,7 +109,9 @@ async def test_a_broken_provider_is_told_by_whether_the_mail_may_have_left(
     clock: Clock, *, name: str, asks: bool, begin: Begin, outcome: Outcome, answer: Exception | None, error: str
 ) -> None:
     providers = {"first": ScriptedProvider("first"), "second": ScriptedProvider("second", idempotent=True)}
-    manager = ProviderManager(providers, "first", "second", attempt_timeout=timedelta(milliseconds=50), now=clock)
+    manager = ProviderManager(
+        providers, Choice("first", "second"), attempt_timeout=timedelta(milliseconds=50), now=clock
+    )
     providers[name].asks, providers[name].answer = asks, answer
 
     with structlog.testing.capture_logs() as logged:
@@ -132,7 +129,7 @@ async def test_closing_closes_all_of_them_also_after_one_that_fails(clock: Clock
             raise OSError
 
     last = ScriptedProvider("last")
-    manager = ProviderManager({"stuck": Stuck("stuck"), "last": last}, "last", now=clock)
+    manager = ProviderManager({"stuck": Stuck("stuck"), "last": last}, Choice("last"), now=clock)
 
     with structlog.testing.capture_logs() as logged:
         await manager.aclose()
@@ -144,7 +141,7 @@ async def test_closing_closes_all_of_them_also_after_one_that_fails(clock: Clock
 async def test_an_attempt_is_a_client_span_without_addresses(first: ScriptedProvider) -> None:
     kept, spans = KeptSpans(), TracerProvider()
     spans.add_span_processor(SimpleSpanProcessor(kept))
-    manager = ProviderManager({"first": first}, "first", tracer=spans.get_tracer("outbound.providers"))
+    manager = ProviderManager({"first": first}, Choice("first"), tracer=spans.get_tracer("outbound.providers"))
 
     await manager.send("first", a_message(), yes)
     first.answer = {"outcome": Outcome.PERMANENT, "error": "recipient_refused", "smtp_response": "550 jane@example.org"}

@@ -1,4 +1,4 @@
-"""How failures turn mail away from a provider, and how it comes back."""
+"""How outcomes turn mail away from a provider, how it comes back, and what other processes hear of it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,21 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import structlog
 
+from providers.choice import Choice
+from providers.health import Pause, PauseReason
+from providers.mailbox import Mailbox
 from providers.manager import ProviderManager
-from providers.receipt import Outcome
+from providers.receipt import Outcome, SendReceipt
 from tests.providers.messages import a_message, yes
 from tests.providers.scripted import DOMAIN, NOW, Clock, ScriptedProvider
+
+OTHER = "other.example.com"
+AWAY: dict[str, Any] = {"outcome": Outcome.NOT_SENT, "error": "connect_failed"}
+REFUSED: dict[str, Any] = {"outcome": Outcome.MISCONFIGURED, "error": "sender_refused"}
+USED_UP: dict[str, Any] = {"outcome": Outcome.NOT_SENT, "error": "quota", "retry_after": timedelta(hours=2)}
+TOO_FAST: dict[str, Any] = {"outcome": Outcome.THROTTLED, "error": "rate", "retry_after": timedelta(seconds=2)}
 
 
 @pytest.fixture
@@ -25,150 +35,211 @@ def first() -> ScriptedProvider:
 
 
 @pytest.fixture
-def second() -> ScriptedProvider:
-    return ScriptedProvider("second", idempotent=True)
+def manager(first: ScriptedProvider, clock: Clock) -> ProviderManager:
+    return a_manager(first, clock)
 
 
-@pytest.fixture
-def manager(first: ScriptedProvider, second: ScriptedProvider, clock: Clock) -> ProviderManager:
-    return ProviderManager({"first": first, "second": second}, "first", "second", now=clock)
+def a_manager(first: ScriptedProvider, clock: Clock) -> ProviderManager:
+    """What another process has: its own health of the same providers."""
+    return ProviderManager({"first": first, "second": ScriptedProvider("second")}, Choice("first", "second"), now=clock)
 
 
-async def fail(manager: ProviderManager, name: str, times: int) -> None:
-    for _ in range(times):
-        await manager.send(name, a_message(), yes)
+async def send(manager: ProviderManager, times: int = 1, domain: str = DOMAIN) -> list[SendReceipt]:
+    message = a_message(from_=Mailbox("Acme", f"noreply@{domain}"))
+    return [await manager.send("first", message, yes) for _ in range(times)]
 
 
-@pytest.mark.parametrize("outcome", [Outcome.NOT_SENT, Outcome.MISCONFIGURED])
-async def test_five_failures_in_a_row_open_the_breaker_for_half_a_minute(
-    manager: ProviderManager, first: ScriptedProvider, clock: Clock, outcome: Outcome
+async def test_while_the_breaker_is_open_no_attempt_is_made_and_none_is_counted(
+    manager: ProviderManager, first: ScriptedProvider, clock: Clock
 ) -> None:
-    first.answer = {"outcome": outcome, "error": "broken"}
+    first.answer = AWAY
+    await send(manager, 5)
+    clock.advance(10)
 
-    await fail(manager, "first", 4)
-    assert manager.choose(from_domain=DOMAIN) == "first"
-    await fail(manager, "first", 1)
-    assert manager.choose(from_domain=DOMAIN) == "second"
-    assert manager.other("second", DOMAIN) is None
-    clock.advance(29)
-    assert manager.choose(from_domain=DOMAIN) == "second"
-    clock.advance(1)
-    assert manager.choose(from_domain=DOMAIN) == "first"
+    [receipt] = await send(manager)
 
-
-async def test_a_success_in_between_starts_the_count_again(manager: ProviderManager, first: ScriptedProvider) -> None:
-    for answer in (Outcome.ACCEPTED, Outcome.PERMANENT, Outcome.TEMPORARY):
-        first.answer = {"outcome": Outcome.NOT_SENT, "error": "broken"}
-        await fail(manager, "first", 4)
-        first.answer = {"outcome": answer}
-        await fail(manager, "first", 1)
-
-    assert manager.choose(from_domain=DOMAIN) == "first"
+    assert first.sent == 5
+    assert (receipt.outcome, receipt.error, receipt.retry_after) == (Outcome.NOT_SENT, "paused", timedelta(seconds=20))
+    assert (receipt.provider, receipt.from_domain, receipt.timestamp) == ("first", DOMAIN, clock.now)
+    assert manager.pause("first", DOMAIN) == Pause(NOW + timedelta(seconds=30), PauseReason.BREAKER)
+    assert manager.pause("second", DOMAIN) is None
 
 
 async def test_after_the_pause_one_attempt_finds_out_for_all(
     manager: ProviderManager, first: ScriptedProvider, clock: Clock
 ) -> None:
-    first.answer = {"outcome": Outcome.NOT_SENT, "error": "broken"}
-    await fail(manager, "first", 5)
+    first.answer = AWAY
+    await send(manager, 5)
     clock.advance(30)
     first.answer = None
-    probe = asyncio.create_task(manager.send("first", a_message(), yes))
+    probe = asyncio.create_task(send(manager))
     await asyncio.sleep(0)
 
-    assert manager.choose(from_domain=DOMAIN) == "second"
+    others = await send(manager, 20)
 
+    assert first.sent == 6
+    assert {(other.error, other.retry_after) for other in others} == {("paused", timedelta(seconds=1))}
     probe.cancel()
     await asyncio.gather(probe, return_exceptions=True)
-    assert manager.choose(from_domain=DOMAIN) == "first"
-    first.answer = {"outcome": Outcome.NOT_SENT, "error": "broken"}
-    await fail(manager, "first", 1)
-    assert manager.choose(from_domain=DOMAIN) == "second"
-    clock.advance(30)
     first.answer = {"outcome": Outcome.ACCEPTED}
-    await fail(manager, "first", 1)
-    first.answer = {"outcome": Outcome.NOT_SENT, "error": "broken"}
-    await fail(manager, "first", 4)
-    assert manager.choose(from_domain=DOMAIN) == "first"
+    assert [one.outcome for one in await send(manager, 20)] == [Outcome.ACCEPTED] * 20
 
 
-async def test_a_probe_that_never_reports_does_not_close_the_way_for_ever(clock: Clock) -> None:
-    silent = ScriptedProvider("first")
-    manager = ProviderManager({"first": silent, "second": ScriptedProvider("second")}, "first", "second", now=clock)
-    silent.answer = {"outcome": Outcome.NOT_SENT, "error": "broken"}
-    await fail(manager, "first", 5)
-    clock.advance(30)
-    silent.answer = None
-    probe = asyncio.create_task(manager.send("first", a_message(), yes))
-    await asyncio.sleep(0)
+async def test_a_probe_that_fails_doubles_the_pause(
+    manager: ProviderManager, first: ScriptedProvider, clock: Clock
+) -> None:
+    first.answer = AWAY
+    await send(manager, 5)
+    pauses: list[float] = []
+    for _ in range(3):
+        pause = manager.pause("first", DOMAIN)
+        assert pause is not None
+        pauses.append((pause.until - clock.now).total_seconds())
+        clock.now = pause.until
+        await send(manager)
 
-    clock.advance(30)
+    assert pauses == [30, 60, 120]
+    assert first.sent == 8
 
-    assert manager.choose(from_domain=DOMAIN) == "first"
-    probe.cancel()
-    await asyncio.gather(probe, return_exceptions=True)
+
+async def test_a_refused_sender_domain_stops_only_its_own_mail(
+    manager: ProviderManager, first: ScriptedProvider
+) -> None:
+    first.answer = REFUSED
+    await send(manager, 5)
+    first.answer = {"outcome": Outcome.ACCEPTED}
+
+    [refused] = await send(manager)
+    [accepted] = await send(manager, domain=OTHER)
+
+    assert (refused.error, accepted.outcome) == ("paused", Outcome.ACCEPTED)
 
 
 @pytest.mark.parametrize(
-    "answer",
-    [
-        {"outcome": Outcome.UNKNOWN, "error": "lost"},
-        {"outcome": Outcome.THROTTLED, "error": "rate_limit_exceeded"},
-        {"outcome": Outcome.NOT_SENT, "error": "not_begun"},
-    ],
+    ("answer", "outcome", "may_go_elsewhere"),
+    [(USED_UP, Outcome.NOT_SENT, True), (TOO_FAST, Outcome.THROTTLED, False)],
 )
-async def test_what_proves_nothing_about_the_provider_does_not_open_the_breaker(
-    manager: ProviderManager, first: ScriptedProvider, answer: dict[str, Any]
+async def test_an_account_that_rests_is_left_alone_until_it_is_over(
+    manager: ProviderManager,
+    first: ScriptedProvider,
+    clock: Clock,
+    answer: dict[str, Any],
+    outcome: Outcome,
+    may_go_elsewhere: bool,
 ) -> None:
     first.answer = answer
+    await send(manager)
 
-    await fail(manager, "first", 20)
+    [receipt] = await send(manager, domain=OTHER)
 
-    assert manager.choose(from_domain=DOMAIN) == "first"
+    pause = manager.pause("first", OTHER)
+    assert pause is not None
+    assert pause.may_go_elsewhere is may_go_elsewhere
+    assert (receipt.outcome, receipt.error, receipt.retry_after) == (outcome, "paused", answer["retry_after"])
+    assert first.sent == 1
+    clock.now = pause.until
+    assert manager.pause("first", OTHER) is None
 
 
-async def test_a_refused_sender_domain_does_not_stop_the_others(
+async def test_what_one_process_learns_of_an_account_all_of_them_follow(
     manager: ProviderManager, first: ScriptedProvider, clock: Clock
 ) -> None:
-    first.answer = {"outcome": Outcome.MISCONFIGURED, "error": "sender_refused"}
+    other = a_manager(first, clock)
+    first.answer = USED_UP
+    await send(manager)
 
-    await fail(manager, "first", 5)
+    news = manager.rests()
+    other.share(news)
+    manager.share(news)
 
-    assert manager.choose(from_domain=DOMAIN) == "second"
-    assert manager.choose(from_domain="other.example.com") == "first"
-    clock.advance(30)
-    first.answer = {"outcome": Outcome.UNKNOWN, "error": "lost"}
-    await fail(manager, "first", 1)
-    assert manager.choose(from_domain=DOMAIN) == "first"
+    assert news == {"first": Pause(NOW + timedelta(hours=2), PauseReason.QUOTA)}
+    assert other.pause("first", DOMAIN) == manager.pause("first", DOMAIN) == news["first"]
+    assert other.rests() == {}
+
+
+async def test_a_rest_is_news_until_somebody_was_told(
+    manager: ProviderManager, first: ScriptedProvider
+) -> None:
+    first.answer = USED_UP
+    await send(manager)
+
+    manager.share({})  # as Postgres had it before
+    news = manager.rests()
+
+    assert manager.rests() == news
+    assert manager.pause("first", DOMAIN) == news["first"]
+    manager.told(news)
+    assert manager.rests() == {}
+    manager.share({})
+    assert manager.pause("first", DOMAIN) is None
+
+
+async def test_what_was_learnt_while_others_were_told_is_news_again(
+    manager: ProviderManager, first: ScriptedProvider
+) -> None:
+    first.answer = TOO_FAST
+    await send(manager)
+    told = manager.rests()
+    other_process_lets_it_go_on: dict[str, Pause] = {}
+    manager.told(told)
+    manager.share(other_process_lets_it_go_on)
+    first.answer = USED_UP
+    await send(manager)
+
+    manager.told(told)
+
+    assert manager.rests() == {"first": Pause(NOW + timedelta(hours=2), PauseReason.QUOTA)}
+
+
+async def test_a_rest_that_the_operator_ended_is_over_everywhere(
+    manager: ProviderManager, first: ScriptedProvider
+) -> None:
+    first.answer = USED_UP
+    await send(manager)
+    manager.told(manager.rests())
     first.answer = {"outcome": Outcome.ACCEPTED}
-    await fail(manager, "first", 1)
-    assert manager.choose(from_domain=DOMAIN) == "first"
+
+    manager.share({})
+
+    assert [one.outcome for one in await send(manager)] == [Outcome.ACCEPTED]
 
 
-async def test_a_used_up_quota_opens_the_breaker_until_it_is_there_again(
+async def test_a_breaker_is_nobody_else_s_business(manager: ProviderManager, first: ScriptedProvider) -> None:
+    first.answer = AWAY
+    await send(manager, 5)
+
+    manager.share({})
+
+    assert manager.rests() == {}
+    assert manager.pause("first", DOMAIN) is not None
+
+
+async def test_an_operator_is_told_once_a_minute_and_whenever_mail_is_turned_away(
     manager: ProviderManager, first: ScriptedProvider, clock: Clock
 ) -> None:
-    first.answer = {"outcome": Outcome.NOT_SENT, "error": "quota", "retry_after": timedelta(hours=2)}
+    first.answer = {"outcome": Outcome.MISCONFIGURED, "error": "authentication_failed", "reply_code": 535}
 
-    await fail(manager, "first", 1)
+    with structlog.testing.capture_logs() as logged:
+        await send(manager, 5)
+        clock.advance(60)
+        await send(manager)
+        first.answer = USED_UP
+        clock.advance(60)
+        await send(manager)
 
-    clock.advance(7199)
-    assert manager.choose(from_domain=DOMAIN) == "second"
-    clock.advance(1)
-    assert manager.choose(from_domain=DOMAIN) == "first"
+    assert [(line["event"], line["error"]) for line in logged] == [
+        ("provider.misconfigured", "authentication_failed"),
+        ("provider.misconfigured", "authentication_failed"),
+        ("provider.misconfigured", "authentication_failed"),
+        ("provider.turned_away", "quota"),
+    ]
+    assert {line["log_level"] for line in logged} == {"error"}
 
 
-async def test_a_throttled_provider_is_waited_for_and_not_left(
-    manager: ProviderManager, first: ScriptedProvider, clock: Clock
-) -> None:
-    assert manager.paused_until("first") is None
-    first.answer = {"outcome": Outcome.THROTTLED, "error": "rate", "retry_after": timedelta(seconds=2)}
-    await fail(manager, "first", 1)
-    first.answer = {"outcome": Outcome.THROTTLED, "error": "rate", "retry_after": timedelta(seconds=1)}
-    await fail(manager, "first", 1)
+async def test_an_outage_is_told_once_not_once_a_mail(manager: ProviderManager, first: ScriptedProvider) -> None:
+    first.answer = AWAY
 
-    assert manager.paused_until("first") == NOW + timedelta(seconds=2)
-    assert manager.choose(from_domain=DOMAIN) == "first"
-    assert manager.paused_until("second") is None
-    clock.advance(2)
-    assert manager.paused_until("first") is None
+    with structlog.testing.capture_logs() as logged:
+        await send(manager, 500)
+
+    assert [(line["event"], line["error"]) for line in logged] == [("provider.turned_away", "connect_failed")]

@@ -14,10 +14,11 @@ import pytest
 import resend
 
 from providers.attachment import Attachment
+from providers.correlation import tag_value
 from providers.mailbox import Mailbox
 from providers.receipt import Outcome
 from providers.resend import ResendConfig, ResendProvider
-from providers.resend.payload import payload, tag_value
+from providers.resend.payload import payload
 from providers.resend.transport import BoundTransport, Credentials, bound
 from tests.providers.messages import NOTIFICATION, TENANT, a_message, no, yes
 from tests.wires.resend import Drop, Fault, Hang, Raw, Refuse, ResendWire, resend_wire

@@ -1,0 +1,127 @@
+"""The files that mails carry: checked once, kept once per tenant and content, read again only when forgotten here."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import hashlib
+from collections import OrderedDict
+from collections.abc import Sequence
+from uuid import UUID
+
+from notifications.content import FileRef
+from notifications.ports import RefusedFileError
+from notifications.request import FileRequest
+from providers.attachment import Attachment
+from providers.attachment_policy import AttachmentPolicy
+from providers.errors import InvalidMessageError
+from storage.columns import columns
+from storage.roles import Role
+from storage.session import Database
+
+_CACHE_BYTES = 64 * 1024 * 1024
+
+_KEEP = """
+insert into attachments (tenant_id, sha256, content) select * from unnest($1::uuid[], $2::bytea[], $3::bytea[])
+on conflict (tenant_id, sha256) do update set used_at = now() where attachments.used_at < now() - interval '1 hour'"""
+
+_FETCH = "select sha256, content from attachments where tenant_id = $1 and sha256 = any($2::bytea[])"
+
+
+class PostgresFiles:
+    """`notifications.ports.Files` over asyncpg, with the contents used last in memory."""
+
+    def __init__(self, database: Database, policy: AttachmentPolicy) -> None:
+        self._database = database
+        self._policy = policy
+        self._cached: OrderedDict[tuple[UUID, bytes], bytes] = OrderedDict()
+        self._cached_bytes = 0
+
+    async def keep(self, tenant_id: UUID, files: Sequence[FileRequest]) -> tuple[FileRef, ...]:
+        """Check files, store their contents, and return how they are referred to; safe to repeat.
+
+        Raises:
+            RefusedFileError: when one of them, or all together, may not be sent, or cannot be read.
+            UnavailableError: when Postgres is away.
+        """
+        try:
+            attachments = [await self._attachment(file) for file in files]
+            self._policy.check(attachments)
+        except InvalidMessageError as error:
+            raise RefusedFileError(error.reason) from error
+        hashed = {hashlib.sha256(attachment.content).digest(): attachment.content for attachment in attachments}
+        async with self._database.tenants(Role.WORKER, (tenant_id,)) as connection:
+            rows = [(tenant_id, digest, content) for digest, content in sorted(hashed.items())]
+            await connection.execute(_KEEP, *columns(rows, 3))
+        for digest, content in hashed.items():
+            self._remember(tenant_id, digest, content)
+        return tuple(
+            FileRef(
+                filename=attachment.filename,
+                content_type=attachment.content_type,
+                cid=attachment.cid,
+                sha256=hashlib.sha256(attachment.content).hexdigest(),
+            )
+            for attachment in attachments
+        )
+
+    async def fetch(self, tenant_id: UUID, files: Sequence[FileRef]) -> tuple[Attachment, ...]:
+        """Return files with their contents.
+
+        Raises:
+            LookupError: when one of them is no longer kept.
+            UnavailableError: when Postgres is away.
+        """
+        if not files:
+            return ()
+        wanted = {bytes.fromhex(file.sha256) for file in files}
+        found = {digest: content for digest in wanted if (content := self._recall(tenant_id, digest)) is not None}
+        if missing := wanted - found.keys():
+            async with self._database.tenants(Role.WORKER, (tenant_id,), read_only=True) as connection:
+                rows = await connection.fetch(_FETCH, tenant_id, sorted(missing))
+            for row in rows:
+                found[row["sha256"]] = row["content"]
+                self._remember(tenant_id, row["sha256"], row["content"])
+        if wanted - found.keys():
+            raise LookupError("a file is no longer kept")
+        return tuple(
+            Attachment(
+                filename=file.filename,
+                content=found[bytes.fromhex(file.sha256)],
+                content_type=file.content_type,
+                cid=file.cid,
+            )
+            for file in files
+        )
+
+    async def _attachment(self, file: FileRequest) -> Attachment:
+        # Off the loop: a folder may lie on a network, and decoding or looking through megabytes takes its time.
+        return await asyncio.to_thread(self._read, file)
+
+    def _read(self, file: FileRequest) -> Attachment:
+        if file.path is not None:
+            return self._policy.read(file.path, filename=file.filename, content_type=file.content_type, cid=file.cid)
+        content = _decoded(file.content or "")
+        return self._policy.from_bytes(file.filename, content, content_type=file.content_type, cid=file.cid)
+
+    def _remember(self, tenant_id: UUID, digest: bytes, content: bytes) -> None:
+        if (tenant_id, digest) in self._cached or len(content) > _CACHE_BYTES:
+            return
+        self._cached[tenant_id, digest] = content
+        self._cached_bytes += len(content)
+        while self._cached_bytes > _CACHE_BYTES:
+            self._cached_bytes -= len(self._cached.popitem(last=False)[1])
+
+    def _recall(self, tenant_id: UUID, digest: bytes) -> bytes | None:
+        content = self._cached.get((tenant_id, digest))
+        if content is not None:
+            self._cached.move_to_end((tenant_id, digest))
+        return content
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return base64.b64decode("".join(text.split()), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise InvalidMessageError("attachments", "content is not base64") from error
