@@ -19,6 +19,7 @@ from notifications.metrics import LineMetrics
 from notifications.outcome import Attempted
 from notifications.ports import AccountLimiter, Files, UnavailableError
 from notifications.tracing import LineTracer
+from providers.choice import Choice
 from providers.errors import InvalidAddressError, InvalidMessageError
 from providers.manager import ProviderManager
 from providers.receipt import NOT_BEGUN, PAUSED, Outcome, SendReceipt
@@ -26,6 +27,9 @@ from providers.receipt import NOT_BEGUN, PAUSED, Outcome, SendReceipt
 log = structlog.get_logger()
 
 _STALE_POLL_SECONDS = 0.2
+
+_Held = tuple[Mail, Choice]
+"""A mail, and what was in use when it was handed over."""
 
 
 class Record(Protocol):
@@ -66,8 +70,8 @@ class Sender(mode.Service):
         self._at_once = at_once
         self._capacity = capacity
         self._drain_seconds = drain_seconds
-        self._ready: asyncio.Queue[Mail] = asyncio.Queue()
-        self._chained: dict[tuple[str, str | None], deque[Mail]] = {}
+        self._ready: asyncio.Queue[_Held] = asyncio.Queue()
+        self._chained: dict[tuple[str, str | None], deque[_Held]] = {}
         self._held = 0
         self._open = 0
         self._is_draining = False
@@ -97,14 +101,15 @@ class Sender(mode.Service):
 
     def put(self, mails: Sequence[Mail]) -> None:
         """Hand over opened mails; of one key, each waits for the one before."""
+        choice = self._providers.choice
         for mail in mails:
             self._held += 1
             chain = self._chained.get(_chain(mail))
             if chain is None:
                 self._chained[_chain(mail)] = deque()
-                self._ready.put_nowait(mail)
+                self._ready.put_nowait((mail, choice))
             else:
-                chain.append(mail)
+                chain.append((mail, choice))
 
     async def on_start(self) -> None:
         """Start the lanes."""
@@ -130,9 +135,9 @@ class Sender(mode.Service):
 
     async def _lane(self) -> None:
         while True:
-            mail = await self._ready.get()
+            mail, choice = await self._ready.get()
             try:
-                await self._handle(mail)
+                await self._handle(mail, choice)
             except Exception:
                 # The row is ours and in nobody's hands: it is adopted once this epoch has ended.
                 log.exception("sender.lane_failed", notification_id=str(mail.id))
@@ -149,11 +154,11 @@ class Sender(mode.Service):
         self._held -= 1
         self._changed.set()
 
-    async def _handle(self, mail: Mail) -> None:
+    async def _handle(self, mail: Mail, choice: Choice) -> None:
         while self._must_wait(mail):  # noqa: ASYNC110 - it is time that passes, and no event tells of that
             await asyncio.sleep(_STALE_POLL_SECONDS)
         now = self._clock()
-        if self._is_draining or mail.owner != self._identity.owner:
+        if self._is_draining or mail.owner != self._identity.owner or self._is_overtaken(mail, choice):
             # Nobody needs to doubt what was never opened. Where an old epoch's row is adopted already, this is void.
             self._record.put(Attempted(mail=mail, receipt=None, started_at=now, finished_at=now))
             return
@@ -170,6 +175,10 @@ class Sender(mode.Service):
     def _must_wait(self, mail: Mail) -> bool:
         """While heartbeats fail, nothing is opened: it may be ours no longer."""
         return not self._identity.is_fresh() and not self._is_draining and mail.owner == self._identity.owner
+
+    def _is_overtaken(self, mail: Mail, choice: Choice) -> bool:
+        """Tell whether an operator switched providers while it waited here: what may go elsewhere is chosen anew."""
+        return choice is not self._providers.choice and mail.may_move
 
     async def _wait_for_account(self, provider: str) -> timedelta | None:
         """Take one of the attempts that the provider's account has; return how long to wait where none is free."""

@@ -8,12 +8,14 @@ import mode
 import structlog
 
 from consumers.repeating import repeat
+from notifications.metrics import LineMetrics
 from providers.choice import Choice
 from providers.manager import ProviderManager
 from storage.provider_settings import ProviderSettings
 
 log = structlog.get_logger()
 
+_NO_DOMAIN = ""
 _EVERY_SECONDS = 1.0
 """A switch takes effect in every worker within two of these."""
 
@@ -22,10 +24,18 @@ class Steering(mode.Service):
     """Reads the shared state once a second, applies it, and writes what was learnt here; without Postgres, waits."""
 
     def __init__(
-        self, *, providers: ProviderManager, settings: ProviderSettings, configured: Choice, name: str, **options: Any
+        self,
+        *,
+        providers: ProviderManager,
+        settings: ProviderSettings,
+        metrics: LineMetrics,
+        configured: Choice,
+        name: str,
+        **options: Any,
     ) -> None:
         self._providers = providers
         self._settings = settings
+        self._metrics = metrics
         self._configured = configured
         self._name = name
         self._refused: Choice | None = None
@@ -48,6 +58,8 @@ class Steering(mode.Service):
         shared = await self._settings.read()
         self._follow(shared.stored.choice if shared.stored is not None else self._configured)
         self._providers.share(shared.rests)
+        for name in self._providers.choice.names:
+            self._metrics.provider_paused.labels(name).set(self._providers.pause(name, _NO_DOMAIN) is not None)
         return _EVERY_SECONDS
 
     def _follow(self, choice: Choice) -> None:

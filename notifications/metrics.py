@@ -54,6 +54,12 @@ class LineMetrics:
             registry=registry,
         )
         self.read_ahead = Gauge("outbound_read_ahead_entries", "Entries read and not yet processed.", registry=registry)
+        self.provider_paused = Gauge(
+            "outbound_provider_paused",
+            "1 while a provider in use rests or its breaker is open in this worker, else 0.",
+            ["provider"],
+            registry=registry,
+        )
         self.in_flight = Gauge("outbound_mails_in_hand", "Mails the sender holds.", registry=registry)
 
     def settled(self, entries: int) -> None:

@@ -144,6 +144,8 @@ class Settings(BaseSettings):
 
     # ourselves
     secret_key: Secrets = _variable("OUTBOUND_SECRET_KEY", ())
+    drill_address: str | None = _variable("OUTBOUND_DRILL_ADDRESS", None)
+    drill_every: Hours = _variable("OUTBOUND_DRILL_EVERY_HOURS", timedelta(0))
     operator_email: str | None = _variable("OUTBOUND_OPERATOR_EMAIL", None)
     public_url: WebUrl | None = _variable("OUTBOUND_PUBLIC_URL", None)
     worker_name: str = Field(default_factory=socket.gethostname, validation_alias="OUTBOUND_WORKER_NAME")

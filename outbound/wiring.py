@@ -35,6 +35,7 @@ from notifications.reopening import Reopening
 from notifications.report import Reports
 from notifications.routing import Routing
 from notifications.tracing import LineTracer
+from outbound.drill import build_drills
 from outbound.email import attachment_policy, build_providers, configured_choice, retry_policy, sender_policy
 from outbound.redis_client import connect_redis
 from outbound.settings import Settings
@@ -124,7 +125,7 @@ async def open_worker(settings: Settings) -> AsyncGenerator[WorkerApp, None]:
         parts = await _build_parts(settings, database, redis, providers, registry)
         hands = _build_hands(parts)
         yield WorkerApp(
-            app=_build_app(parts, hands, bus),
+            app=_build_app(parts, hands, bus, registry),
             identity=hands.identity,
             database=database,
             redis=redis,
@@ -260,7 +261,7 @@ def _build_dispatcher(parts: _Parts, hands: _Hands) -> Dispatcher:
     )
 
 
-def _build_app(parts: _Parts, hands: _Hands, bus: RedisBus) -> faust.App:
+def _build_app(parts: _Parts, hands: _Hands, bus: RedisBus, registry: CollectorRegistry) -> faust.App:
     settings = parts.settings
     relay = Relay(
         outbox=Outbox(parts.database),
@@ -271,13 +272,16 @@ def _build_app(parts: _Parts, hands: _Hands, bus: RedisBus) -> faust.App:
     )
     app = make_app(str(Path(gettempdir()) / "outbound-faust"))
     channel = BatchChannel(app, settings.default_stream)
+    providers, shared = parts.routing.providers, ProviderSettings(parts.database)
     steering = Steering(
-        providers=parts.routing.providers,
-        settings=ProviderSettings(parts.database),
+        providers=providers,
+        settings=shared,
+        metrics=parts.metrics,
         configured=configured_choice(settings),
         name=settings.worker_name,
     )
-    services = (steering, hands.identity, relay, hands.recorder, hands.sender, _build_dispatcher(parts, hands))
+    drills = build_drills(settings, providers, shared, registry)
+    services = (steering, hands.identity, relay, hands.recorder, hands.sender, _build_dispatcher(parts, hands), *drills)
     assemble(app, channel, _build_source(parts, hands, bus, channel), services)
     return app
 

@@ -26,8 +26,8 @@ _OUTLOOK: Final = (
 _OURS: Final = (
     "htm html shtml svg svgz xht xhtml "
     "docm dotm potm ppam ppsm pptm sldm slk xla xlam xlm xlsb xlsm xltm "
-    "action appimage appinstaller bash command deb desktop dylib elf fish jsx library-ms msm php pkg rb rdp rpm run scpt "
-    "sh so swf tcl vbscript wasm workflow xpi zsh"
+    "action appimage appinstaller bash command deb desktop dylib elf fish jsx library-ms msm php pkg rb rdp rpm run "
+    "scpt sh so swf tcl vbscript wasm workflow xpi zsh"
 )
 REFUSED_EXTENSIONS: Final[frozenset[str]] = frozenset(f"{_GMAIL} {_OUTLOOK} {_OURS}".split())
 """Extensions, lower case and without their dot, that are refused unless they are allowed by name."""
@@ -35,14 +35,15 @@ REFUSED_EXTENSIONS: Final[frozenset[str]] = frozenset(f"{_GMAIL} {_OUTLOOK} {_OU
 REFUSED_TYPES: Final[frozenset[str]] = frozenset(
     {
         "application/hta", "application/java-archive", "application/javascript",
-        "application/vnd.android.package-archive", "application/vnd.microsoft.portable-executable", "application/x-apple-diskimage", "application/x-bat",
-        "application/x-csh", "application/x-dosexec", "application/x-elf", "application/x-executable",
-        "application/x-httpd-php", "application/x-iso9660-image", "application/x-javascript",
-        "application/x-mach-binary", "application/x-ms-installer", "application/x-ms-shortcut", "application/x-msdos-program",
-        "application/x-msdownload", "application/x-msi", "application/x-perl", "application/x-python-code",
-        "application/x-sh", "application/x-sharedlib", "application/x-shellscript", "application/x-shockwave-flash",
-        "application/xhtml+xml", "image/svg+xml", "text/html", "text/javascript", "text/scriptlet", "text/vbscript",
-        "text/x-python", "text/x-sh", "text/x-shellscript",
+        "application/vnd.android.package-archive", "application/vnd.microsoft.portable-executable",
+        "application/x-apple-diskimage", "application/x-bat", "application/x-csh", "application/x-dosexec",
+        "application/x-elf", "application/x-executable", "application/x-httpd-php", "application/x-iso9660-image",
+        "application/x-javascript", "application/x-mach-binary", "application/x-ms-installer",
+        "application/x-ms-shortcut", "application/x-msdos-program", "application/x-msdownload", "application/x-msi",
+        "application/x-perl", "application/x-python-code", "application/x-sh", "application/x-sharedlib",
+        "application/x-shellscript", "application/x-shockwave-flash", "application/xhtml+xml", "image/svg+xml",
+        "text/html", "text/javascript", "text/scriptlet", "text/vbscript", "text/x-python", "text/x-sh",
+        "text/x-shellscript",
     }
 )  # fmt: skip
 """Content types that are refused where the extension says nothing."""

@@ -110,10 +110,27 @@ def date(moment: datetime) -> str:
     return f"{day}, {utc.day:02d} {month} {utc.year:04d} {utc.hour:02d}:{utc.minute:02d}:{utc.second:02d} +0000"
 
 
-def parameter(name: str, value: str) -> str:
+def with_parameters(name: str, value: str, parameters: Iterable[str]) -> str:
+    """Return a Content-* field as lines ending in CRLF, folded only between its parameters.
+
+    A long quoted one stays on its line, up to 998 octets: many readers keep the line break of one that is folded.
+    """
+    lines: list[str] = []
+    line = f"{name}: {value}"
+    for parameter in parameters:
+        if len(line) + len(parameter) + 3 > _FOLD_AT:
+            lines.append(f"{line};")
+            line = f" {parameter}"
+        else:
+            line = f"{line}; {parameter}"
+    lines.append(line)
+    return "\r\n".join(lines) + "\r\n"
+
+
+def parameter(name: str, value: str) -> list[str]:
     """Return `name=value` for a Content-* field: a quoted string, or RFC 2231 segments when that would not do."""
     if value.isascii() and "=?" not in value and "  " not in value:
-        return f"{name}={quoted_string(value)}"
+        return [f"{name}={quoted_string(value)}"]
     segments = [""]
     for character in value:
         encoded = quote(character, safe="")
@@ -121,9 +138,9 @@ def parameter(name: str, value: str) -> str:
             segments.append("")
         segments[-1] += encoded
     if len(segments) == 1:
-        return f"{name}*=utf-8''{segments[0]}"
+        return [f"{name}*=utf-8''{segments[0]}"]
     first = f"{name}*0*=utf-8''{segments[0]}"
-    return "; ".join([first, *(f"{name}*{number}*={segment}" for number, segment in enumerate(segments[1:], start=1))])
+    return [first, *(f"{name}*{number}*={segment}" for number, segment in enumerate(segments[1:], start=1))]
 
 
 def _word(octets: bytes | bytearray) -> str:

@@ -108,7 +108,7 @@ def _file_part(attachment: Attachment, encoded: Base64Cache) -> list[bytes]:
     fields = [
         headers.fold("Content-Type", attachment.content_type),
         "Content-Transfer-Encoding: base64\r\n",
-        headers.fold("Content-Disposition", f"{disposition}; {headers.parameter('filename', attachment.filename)}"),
+        headers.with_parameters("Content-Disposition", disposition, headers.parameter("filename", attachment.filename)),
     ]
     if attachment.cid is not None:
         fields.append(f"Content-ID: <{attachment.cid}>\r\n")

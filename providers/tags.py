@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from providers.correlation import tag_value
-from providers.errors import InvalidMessageError
 from providers.mailbox import clean_line
 from providers.message import MAX_TAG, MAX_TAGS, OutboundMessage
 
@@ -14,16 +13,11 @@ def merge_tags(tenant: Iterable[str], call: Iterable[str]) -> tuple[str, ...]:
     """Return both as one list without repeats: the tenant's in their order, then those that the call adds.
 
     Each is cleaned like a subject: control, line-break and bidirectional characters become one space, and at most 128
-    characters stay. What is empty then is left out. Upper and lower case differ.
-
-    Raises:
-        InvalidMessageError: when more than 71 are left, which no provider would carry.
+    characters stay. What is empty then is left out, and so is what comes after the 71st: a label is no reason not to
+    send. Upper and lower case differ.
     """
     cleaned = (clean_line(tag, MAX_TAG) for tag in (*tenant, *call))
-    merged = tuple(dict.fromkeys(tag for tag in cleaned if tag))
-    if len(merged) > MAX_TAGS:
-        raise InvalidMessageError("tags", f"are more than {MAX_TAGS}")
-    return merged
+    return tuple(dict.fromkeys(tag for tag in cleaned if tag))[:MAX_TAGS]
 
 
 def labels(message: OutboundMessage) -> dict[str, str]:

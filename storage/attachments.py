@@ -100,10 +100,8 @@ class PostgresFiles:
         return await asyncio.to_thread(self._read, file)
 
     def _read(self, file: FileRequest) -> Attachment:
-        if file.path is not None:
-            return self._policy.read(file.path, filename=file.filename, content_type=file.content_type, cid=file.cid)
-        content = _decoded(file.content or "")
-        return self._policy.from_bytes(file.filename, content, content_type=file.content_type, cid=file.cid)
+        content = self._policy.read(file.path) if file.path is not None else _decoded(file.content or "")
+        return self._policy.from_bytes(file.filename, content, file.content_type, file.cid)
 
     def _remember(self, tenant_id: UUID, digest: bytes, content: bytes) -> None:
         if (tenant_id, digest) in self._cached or len(content) > _CACHE_BYTES:

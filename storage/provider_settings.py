@@ -28,7 +28,7 @@ insert into provider_settings (provider, paused_until, pause_reason)
 select * from unnest($1::text[], $2::timestamptz[], $3::text[])
 on conflict (provider) do update set paused_until = excluded.paused_until, pause_reason = excluded.pause_reason,
   updated_at = now()
-where provider_settings.paused_until > now() is not true
+where (provider_settings.paused_until > now()) is not true
   or (provider_settings.pause_reason = 'quota', provider_settings.paused_until)
     < (excluded.pause_reason = 'quota', excluded.paused_until)"""
 

@@ -1,7 +1,8 @@
-"""What an error of the API means for the mail: one table by (HTTP status, error name).
+"""What an answer other than an accepted mail means: one table by (HTTP status, error name).
 
 Names: https://resend.com/docs/api-reference/errors. The SDK's exception classes cover few of them (a 403
-validation_error is a plain ResendError), so classes are not looked at. Messages can echo an address; only names go on.
+validation_error is a plain ResendError), so classes are not looked at; nor is its `code`, which a body can set. What
+nobody has told us of is unknown. Messages can echo an address: only names from the table, and numbers, go on.
 """
 
 from __future__ import annotations
@@ -12,20 +13,19 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import httpx
-from resend.exceptions import NoContentError, ResendError
+from resend.exceptions import ResendError
 
 from providers.receipt import QUOTA, SENDER_REFUSED, Outcome
-
-_DEFAULT_RETRY_SECONDS: Final = 1  # the API's window is one second
-_LONGEST_RETRY_SECONDS: Final = 3600
+from providers.resend.limits import until_next_month, until_tomorrow, wait_for_rate
+from providers.resend.transport import Answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """The meaning of an error. `error` is a constant name, `status` the HTTP status if there was an answer."""
+    """The meaning of an answer. `error` is a constant name, `status` the HTTP status if there was an answer."""
 
     outcome: Outcome
-    error: str
+    error: str | None = None
     status: int | None = None
     retry_after: timedelta | None = None
 
@@ -59,50 +59,72 @@ _BY_STATUS_AND_NAME: Final[Mapping[tuple[int, str], Outcome]] = {
     (500, "internal_server_error"): Outcome.UNKNOWN,
     (503, "service_unavailable"): Outcome.UNKNOWN,
 }
-# Newer names, seen without a documented status.
+# Names whose meaning does not hang on the status, newer ones among them that came without one. They count with any 4xx.
 _BY_NAME: Final[Mapping[str, Outcome]] = {
-    "email_above_quota": Outcome.NOT_SENT,
+    "email_above_quota": Outcome.NOT_SENT,  # nobody says which one: it is asked again when the day is over
+    "daily_quota_exceeded": Outcome.NOT_SENT,
+    "monthly_quota_exceeded": Outcome.NOT_SENT,
     "invalid_permission": Outcome.MISCONFIGURED,
     "suspended_api_key": Outcome.MISCONFIGURED,
     "missing_required_parameter": Outcome.PERMANENT,
     "resource_locked": Outcome.UNKNOWN,
-    "service_unavailable": Outcome.UNKNOWN,
 }
-# What a proxy in front of the API answers, without a name of the API's.
-_BY_STATUS: Final[Mapping[int, Outcome]] = {413: Outcome.PERMANENT, 429: Outcome.THROTTLED}
-_QUOTA_NAMES: Final = frozenset({"daily_quota_exceeded", "monthly_quota_exceeded", "email_above_quota"})
+# What a proxy in front of the API answers, without a name of the API's; RFC 6585 §4 for 429, whatever its name.
+_TOO_LARGE: Final = 413
+_TOO_MANY: Final = 429
 _UNNAMED: Final = "application_error"  # what the SDK calls an answer that is not JSON
+_SENDER_NOT_VERIFIED: Final = (403, "validation_error")
+_MONTHLY: Final = "monthly_quota_exceeded"
 # The request certainly did not leave: no connection, or none free in our own pool.
 _NEVER_LEFT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 
 
-def classify(error: ResendError | NoContentError, now: datetime) -> Verdict:
-    """Return what an SDK error means. What is not in the table may have been accepted: unknown."""
-    if isinstance(error, NoContentError):
-        return Verdict(outcome=Outcome.UNKNOWN, error="no_content")
-    if error.error_type == "HttpClientError":
+def classify(error: Exception | None, answer: Answer | None, now: datetime) -> Verdict:
+    """Return the meaning of an answer that does not name a mail, or of none at all. `now` is in UTC.
+
+    `error` is what the SDK raised, if anything. It may be of any class: the SDK reads the answer unguarded, so a body
+    nested too deeply is a RecursionError, and a name that is a list a TypeError.
+    """
+    if answer is None:
         return _network(error)
-    status, name = _status(error), error.error_type
-    if name in _QUOTA_NAMES:
-        return Verdict(outcome=Outcome.NOT_SENT, error=QUOTA, status=status, retry_after=until_midnight(now))
-    outcome = _BY_STATUS_AND_NAME.get((status, name)) or _BY_NAME.get(name)
+    if not answer.is_refusal:
+        # Whatever the body says: it may have been accepted.
+        name = "no_id" if answer.is_success else f"http_{answer.status}"
+        return Verdict(outcome=Outcome.UNKNOWN, error=name, status=answer.status)
+    return _refused(answer, error_name(error) or _UNNAMED, now)
+
+
+def error_name(error: Exception | None) -> str | None:
+    """Return the API's name for an error, if it is one of the API's and has one."""
+    name = error.error_type if isinstance(error, ResendError) else None
+    return name if isinstance(name, str) else None
+
+
+def _refused(answer: Answer, name: str, now: datetime) -> Verdict:
+    """Read the table. An error of the server (5xx) means only that nobody knows."""
+    status = answer.status
+    outcome, constant = _BY_STATUS_AND_NAME.get((status, name)), name
+    if outcome is None and not answer.is_server_error:
+        outcome = _BY_NAME.get(name)
     if outcome is None:
-        unnamed = name == _UNNAMED or status == 429  # noqa: PLR2004 -- RFC 6585 §4, whatever its name
-        outcome = _BY_STATUS.get(status, Outcome.UNKNOWN) if unnamed else Outcome.UNKNOWN
-        return Verdict(
-            outcome=outcome, error=f"http_{status}", status=status, retry_after=_retry_after(outcome, error.headers)
-        )
-    constant = SENDER_REFUSED if (status, name) == (403, "validation_error") else name
-    return Verdict(outcome=outcome, error=constant, status=status, retry_after=_retry_after(outcome, error.headers))
+        outcome, constant = _without_name(status, name), f"http_{status}"
+    if outcome is Outcome.NOT_SENT:
+        until = until_next_month(now) if name == _MONTHLY else until_tomorrow(now)
+        return Verdict(outcome=outcome, error=QUOTA, status=status, retry_after=until)
+    if outcome is Outcome.THROTTLED:
+        return Verdict(outcome=outcome, error=constant, status=status, retry_after=wait_for_rate(answer.headers))
+    if (status, name) == _SENDER_NOT_VERIFIED:
+        constant = SENDER_REFUSED
+    return Verdict(outcome=outcome, error=constant, status=status)
 
 
-def until_midnight(now: datetime) -> timedelta:
-    """Return how long it is until quotas are counted anew: the next midnight in UTC. `now` is in UTC."""
-    tomorrow = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
-    return tomorrow - now
+def _without_name(status: int, name: str) -> Outcome:
+    if status == _TOO_MANY:
+        return Outcome.THROTTLED
+    return Outcome.PERMANENT if status == _TOO_LARGE and name == _UNNAMED else Outcome.UNKNOWN
 
 
-def _network(error: BaseException) -> Verdict:
+def _network(error: Exception | None) -> Verdict:
     """Classify by the httpx error below: the SDK gives all of them the same name."""
     root: BaseException | None = error
     while root is not None and not isinstance(root, httpx.HTTPError):
@@ -110,19 +132,3 @@ def _network(error: BaseException) -> Verdict:
     if isinstance(root, _NEVER_LEFT):
         return Verdict(outcome=Outcome.NOT_SENT, error="connect_failed")
     return Verdict(outcome=Outcome.UNKNOWN, error="timeout" if isinstance(root, httpx.TimeoutException) else "lost")
-
-
-def _status(error: ResendError) -> int:
-    code = str(error.code)
-    return int(code) if code.isascii() and code.isdigit() else 0
-
-
-def _retry_after(outcome: Outcome, headers: Mapping[str, str]) -> timedelta | None:
-    if outcome is not Outcome.THROTTLED:
-        return None
-    lowered = {name.lower(): value for name, value in headers.items()}
-    for name in ("retry-after", "ratelimit-reset"):
-        value = lowered.get(name, "").strip()
-        if value.isascii() and value.isdigit():
-            return timedelta(seconds=min(max(int(value), _DEFAULT_RETRY_SECONDS), _LONGEST_RETRY_SECONDS))
-    return timedelta(seconds=_DEFAULT_RETRY_SECONDS)

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any, Self, cast
+from typing import Any, Final, Self, cast
 
 import httpx
 import resend
-from resend.exceptions import NoContentError, ResendError
 
 from providers.message import OutboundMessage
 from providers.provider import Begin, Capability
 from providers.receipt import Outcome, SendReceipt
 from providers.resend.config import ResendConfig
-from providers.resend.errors import Verdict, classify
+from providers.resend.errors import Verdict, classify, error_name
+from providers.resend.limits import account_rate
 from providers.resend.payload import payload
-from providers.resend.transport import Credentials, bound
+from providers.resend.transport import Answer, Credentials, bound
+
+_ACCEPTED: Final = Verdict(outcome=Outcome.ACCEPTED)
+_IDENTIFIER: Final = re.compile(r"[!-~]{1,256}")  # it is kept, so it has to be something that can be
+_KNOWN_ALL_THE_SAME: Final = frozenset({(401, "restricted_api_key"), (429, "rate_limit_exceeded")})
 
 
 class ResendProvider:
@@ -71,58 +76,68 @@ class ResendProvider:
     async def send(self, message: OutboundMessage, begin: Begin) -> SendReceipt:  # noqa: ARG002 -- repeats are safe
         """Make one attempt under the key of the notification."""
         params = cast("resend.Emails.SendParams", payload(message))
-        try:
-            with bound(self._credentials):
-                answer = await resend.Emails.send_async(params, {"idempotency_key": str(message.notification_id)})
-        except (ResendError, NoContentError) as error:
-            return self._refused(message, classify(error, self._now()))
-        identifier = _identifier(answer)
-        if identifier is None:
-            return self._refused(message, Verdict(outcome=Outcome.UNKNOWN, error="no_id"))
-        return SendReceipt(
-            provider=self.name,
-            outcome=Outcome.ACCEPTED,
-            timestamp=self._now(),
-            tenant_id=message.tenant_id,
-            from_domain=message.from_.domain,
-            provider_message_id=identifier,
-            tags=message.tags,
-        )
+        identifier: str | None = None
+        error: Exception | None = None
+        with bound(self._credentials) as call:
+            try:
+                sent = await resend.Emails.send_async(params, {"idempotency_key": str(message.notification_id)})
+                identifier = _identifier(sent)
+            except Exception as raised:  # noqa: BLE001 -- the SDK reads any answer unguarded: see classify
+                error = raised
+        if identifier is not None and call.answer is not None and call.answer.is_success:
+            return self._receipt(message, call.answer, identifier=identifier)
+        return self._receipt(message, call.answer, verdict=classify(error, call.answer, self._now()))
 
     async def is_healthy(self) -> bool:
-        """Tell whether the API answers and knows our key; one that may only send is known (401 restricted_api_key)."""
-        try:
-            with bound(self._credentials):
+        """Tell whether the API answers and knows our key.
+
+        A key that may only send is known (401 restricted_api_key), and so is a team over its rate (429). It costs one
+        request of the account's rate.
+        """
+        refusal: Exception | None = None
+        with bound(self._credentials) as call:
+            try:
                 await resend.Domains.list_async()
-        except NoContentError:
+            except Exception as error:  # noqa: BLE001 -- the SDK reads any answer unguarded: see classify
+                refusal = error
+        if call.answer is None:
             return False
-        except ResendError as error:
-            return error.error_type == "restricted_api_key"
-        return True
+        if refusal is None:
+            return call.answer.is_success
+        return (call.answer.status, error_name(refusal)) in _KNOWN_ALL_THE_SAME
 
     async def aclose(self) -> None:
         """Close the pooled client, unless it was given."""
         if self._own_client:
             await self._client.aclose()
 
-    def _refused(self, message: OutboundMessage, verdict: Verdict) -> SendReceipt:
+    def _receipt(
+        self,
+        message: OutboundMessage,
+        answer: Answer | None,
+        *,
+        identifier: str | None = None,
+        verdict: Verdict = _ACCEPTED,
+    ) -> SendReceipt:
         return SendReceipt(
             provider=self.name,
             outcome=verdict.outcome,
             timestamp=self._now(),
             tenant_id=message.tenant_id,
             from_domain=message.from_.domain,
+            provider_message_id=identifier,
             reply_code=verdict.status,
             error=verdict.error,
             retry_after=verdict.retry_after,
+            account_rate=None if answer is None else account_rate(answer.headers),
             tags=message.tags,
         )
 
 
-def _identifier(answer: Any) -> str | None:
-    """Return the id of an answer; the SDK hands on any JSON that came with a 2xx as a success."""
-    identifier = answer.get("id") if isinstance(answer, dict) else None
-    return identifier if isinstance(identifier, str) and identifier else None
+def _identifier(sent: Any) -> str | None:
+    """Return the id in an answer; the SDK hands on any JSON that came with a 2xx as a success."""
+    identifier = sent.get("id") if isinstance(sent, dict) else None
+    return identifier if isinstance(identifier, str) and _IDENTIFIER.fullmatch(identifier) else None
 
 
 def _client(config: ResendConfig) -> httpx.AsyncClient:

@@ -11,6 +11,7 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any, Final
 
 import httpx
@@ -28,16 +29,50 @@ class Credentials:
     client: httpx.AsyncClient
 
 
-_bound: ContextVar[Credentials] = ContextVar("resend_credentials")
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back, which the SDK shows in part only: no headers with a list, no true status with broken JSON."""
+
+    status: int
+    headers: httpx.Headers
+
+    @property
+    def is_success(self) -> bool:
+        """2xx."""
+        return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
+
+    @property
+    def is_refusal(self) -> bool:
+        """4xx, 5xx, and what is beyond."""
+        return self.status >= HTTPStatus.BAD_REQUEST
+
+    @property
+    def is_server_error(self) -> bool:
+        """5xx, and what is beyond."""
+        return self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+class Call:
+    """The SDK calls of one block. `answer` is the latest one; None while there is none, and when none came."""
+
+    __slots__ = ("answer", "credentials")
+
+    def __init__(self, credentials: Credentials) -> None:
+        self.credentials = credentials
+        self.answer: Answer | None = None
+
+
+_bound: ContextVar[Call] = ContextVar("resend_call")
 
 
 @contextmanager
-def bound(credentials: Credentials) -> Generator[None]:
-    """Bind the SDK calls of this task, inside the block, to these credentials."""
+def bound(credentials: Credentials) -> Generator[Call]:
+    """Bind the SDK calls of this task, inside the block, to these credentials; the call tells what was answered."""
     _install()
-    token = _bound.set(credentials)
+    call = Call(credentials)
+    token = _bound.set(call)
     try:
-        yield
+        yield call
     finally:
         _bound.reset(token)
 
@@ -59,7 +94,9 @@ class BoundTransport(resend.AsyncHTTPClient):
         Raises:
             LookupError: if no credentials are bound.
         """
-        credentials = _bound.get()
+        call = _bound.get()
+        call.answer = None
+        credentials = call.credentials
         response = await credentials.client.request(
             method.upper(),
             credentials.base_url + url.removeprefix(_PLACEHOLDER),
@@ -68,6 +105,7 @@ class BoundTransport(resend.AsyncHTTPClient):
             files=files,
             data=data,
         )
+        call.answer = Answer(response.status_code, response.headers)
         return response.content, response.status_code, response.headers
 
 

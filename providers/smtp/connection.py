@@ -20,6 +20,7 @@ from providers.smtp.replies import Phase, Reply
 
 SERVICE_CLOSING: Final = 421
 _PERMANENT: Final = range(500, 600)
+_METHOD_UNKNOWN: Final = 504  # RFC 4954 §4: announced, but not there; it says nothing about the password
 
 
 class ConnectionLostError(Exception):
@@ -72,13 +73,29 @@ class Connection:
             self._smtp.close()
         return reply
 
-    def write_content(self, stuffed: bytes) -> None:
-        """Hand the dot-stuffed content with its final dot to the transport, whole.
+    def write_content(self, octets: bytes) -> None:
+        """Hand dot-stuffed content, or its last piece, with the final dot to the transport, whole.
 
         Raises:
             ConnectionLostError: if the connection has ended; nothing was written then.
         """
-        self._write(stuffed)
+        self._write(octets)
+
+    async def write_piece(self, octets: bytes) -> None:
+        """Write a piece of a large content; return when the far end has taken enough of it for the next one.
+
+        Raises:
+            ConnectionLostError: if the connection ends.
+        """
+        self._write(octets)
+        protocol = self._smtp.protocol
+        if protocol is None:
+            raise ConnectionLostError
+        try:
+            # What asyncio.StreamWriter.drain calls; a StreamWriter of our own would close the transport at its end.
+            await protocol._drain_helper()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - see above
+        except OSError as error:
+            raise ConnectionLostError from error
 
     def _write(self, octets: bytes) -> None:
         protocol = self._smtp.protocol
@@ -148,7 +165,7 @@ async def open_connection(config: SmtpConfig, tls_context: ssl.SSLContext | None
                     await _hello(smtp)
                 if config.username is not None:
                     phase = Phase.AUTH
-                    await smtp.login(config.username, config.password or "", timeout=None)
+                    await _login(smtp, config.username, config.password or "", in_clear=config.tls == "none")
         except TimeoutError as error:
             raise ConnectError(phase, f"{phase}_timeout") from error
         except aiosmtplib.SMTPResponseException as error:
@@ -171,5 +188,26 @@ async def _hello(smtp: aiosmtplib.SMTP) -> None:
         await smtp.helo(timeout=None)  # RFC 5321 §3.2: a server from before ESMTP
 
 
+async def _login(smtp: aiosmtplib.SMTP, username: str, password: str, *, in_clear: bool) -> None:
+    """Log in once. aiosmtplib's own `login` tries a wrong password with every method: three steps to a locked account.
+
+    PLAIN comes first under TLS, as relays that announce CRAM-MD5 seldom keep what it needs; without TLS it comes last.
+    """
+    methods = {"PLAIN": smtp.auth_plain, "LOGIN": smtp.auth_login, "CRAM-MD5": smtp.auth_crammd5}
+    names = sorted(methods) if in_clear else list(methods)
+    offered = {name.upper() for name in smtp.server_auth_methods}
+    for name in names:
+        if name not in offered:
+            continue
+        try:
+            await methods[name](username, password, timeout=None)
+        except aiosmtplib.SMTPAuthenticationError as error:
+            if error.code != _METHOD_UNKNOWN:
+                raise
+        else:
+            return
+    raise aiosmtplib.SMTPNotSupported("none of our methods")
+
+
 def _reply(response: SMTPResponse | aiosmtplib.SMTPResponseException) -> Reply:
-    return Reply(response.code, response.message)
+    return Reply.of(response.code, response.message)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Final
 
 from providers.message import OutboundMessage
@@ -10,10 +11,12 @@ from providers.provider import Begin
 from providers.receipt import NOT_BEGUN, Outcome
 from providers.smtp.config import SmtpConfig
 from providers.smtp.connection import SERVICE_CLOSING, Connection, ConnectionLostError
-from providers.smtp.replies import Phase, Reply, Verdict, classify
+from providers.smtp.meanings import Verdict
+from providers.smtp.replies import Phase, Reply, classify
 
 _RESET_TIMEOUT_SECONDS: Final = 10.0
 _START_MAIL_INPUT: Final = 354  # RFC 5321 §4.2.3
+_PIECE_BYTES: Final = 64 * 1024
 
 
 class StaleConnectionError(Exception):
@@ -38,11 +41,9 @@ class Transaction:
             self.connection_is_clean = True
             return Verdict(Outcome.PERMANENT, "too_large")
         reused = connection.mails > 1
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._config.command_timeout.total_seconds()
         try:
             # One timer for all commands: aiosmtplib's own, one per reply, are measurable at this rate.
-            async with asyncio.timeout_at(deadline) as timer:
+            async with asyncio.timeout(self._config.command_timeout.total_seconds()) as timer:
                 refusal = await self._envelope(connection, reused=reused)
                 if refusal is None:
                     self._phase = Phase.BEGIN
@@ -50,8 +51,7 @@ class Transaction:
                     if not await self._begin():
                         refusal = Verdict(Outcome.NOT_SENT, NOT_BEGUN)
                     else:
-                        timer.reschedule(loop.time() + self._config.data_timeout.total_seconds())
-                        return await self._data(connection)
+                        return await self._data(connection, timer)
         except ConnectionLostError:
             return self._interrupted("lost")
         except TimeoutError:
@@ -76,20 +76,36 @@ class Transaction:
         reply = await connection.command(b"RCPT TO:<%s>" % self._message.rcpt_to.encode("ascii"))
         return None if reply.is_positive else self._refused(reply)
 
-    async def _data(self, connection: Connection) -> Verdict:
+    async def _data(self, connection: Connection, timer: asyncio.Timeout) -> Verdict:
         self._phase = Phase.DATA
+        _restart(timer, self._config.command_timeout)
         reply = await connection.command(b"DATA")
         if reply.code != _START_MAIL_INPUT:
             verdict = self._refused(reply)
             await self._reset(connection)
             return verdict
-        connection.write_content(dot_stuffed(self.content))
+        last = await self._most_of_content(connection, timer)
         # From here on the server may have everything: the write is one call, and we cannot know what the kernel sent.
         self._phase = Phase.DOT
+        _restart(timer, self._config.data_timeout)
+        connection.write_content(last)
         self.reply = await connection.content_reply()
         verdict = classify(self._phase, self.reply)
         self.connection_is_clean = verdict.outcome is not Outcome.UNKNOWN
         return verdict
+
+    async def _most_of_content(self, connection: Connection, timer: asyncio.Timeout) -> bytes:
+        """Write all pieces of a large content but the last, and return that: until it is written, nothing is sent."""
+        content = dot_stuffed(self.content)
+        if len(content) <= _PIECE_BYTES:
+            return content
+        self._phase = Phase.CONTENT
+        start = 0
+        while len(content) - start > _PIECE_BYTES:
+            _restart(timer, self._config.block_timeout)
+            await connection.write_piece(content[start : start + _PIECE_BYTES])
+            start += _PIECE_BYTES
+        return content[start:]
 
     def _refused(self, reply: Reply) -> Verdict:
         self.reply = reply
@@ -108,6 +124,10 @@ class Transaction:
                 self.connection_is_clean = (await connection.command(b"RSET")).is_positive
         except (ConnectionLostError, TimeoutError):
             self.connection_is_clean = False
+
+
+def _restart(timer: asyncio.Timeout, span: timedelta) -> None:
+    timer.reschedule(asyncio.get_running_loop().time() + span.total_seconds())
 
 
 def dot_stuffed(content: bytes) -> bytes:

@@ -20,6 +20,7 @@ from notifications.outcome import Attempted
 from notifications.report import Reports
 from notifications.routing import Routing
 from notifications.sender_address import SenderPolicy
+from providers.choice import Choice
 from providers.manager import ProviderManager
 from providers.receipt import Outcome, SendReceipt
 from storage.flight import flight_key
@@ -49,7 +50,8 @@ def onwards() -> Onwards:
 @pytest.fixture
 async def recorder(db: Database, identity: Identity, metrics: LineMetrics, onwards: Onwards) -> AsyncIterator[Recorder]:
     providers = ProviderManager(
-        {"smtp": ScriptedProvider("smtp"), "resend": ScriptedProvider("resend", idempotent=True)}, "smtp", "resend"
+        {"smtp": ScriptedProvider("smtp"), "resend": ScriptedProvider("resend", idempotent=True)},
+        Choice("smtp", "resend"),
     )
     recorder = Recorder(
         transitions=PostgresTransitions(db, Reports(secret=b"secret").of_change),

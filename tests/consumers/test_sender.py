@@ -16,10 +16,12 @@ from notifications.mail import Mail
 from notifications.metrics import LineMetrics
 from notifications.outcome import Attempted
 from notifications.tracing import LineTracer
+from providers.choice import Choice
 from providers.manager import ProviderManager
 from providers.message import OutboundMessage
 from providers.provider import Begin
 from providers.receipt import Outcome, SendReceipt
+from tests.consumers.stores import KeptFiles, ScriptedAccount
 from tests.notifications.builders import ADDRESSING, NOW, RENDERED, a_mail
 from tests.providers.scripted import ScriptedProvider
 
@@ -70,11 +72,34 @@ def record() -> Record:
 
 
 @pytest.fixture
+def providers(provider: SlowProvider) -> ProviderManager:
+    return ProviderManager({"smtp": provider, "resend": ScriptedProvider("resend", idempotent=True)}, Choice("smtp"))
+
+
+@pytest.fixture
+def account() -> ScriptedAccount:
+    return ScriptedAccount()
+
+
+@pytest.fixture
+def files() -> KeptFiles:
+    return KeptFiles()
+
+
+@pytest.fixture
 async def sender(
-    identity: Identity, provider: SlowProvider, record: Record, metrics: LineMetrics
+    identity: Identity,
+    provider: SlowProvider,
+    providers: ProviderManager,
+    account: ScriptedAccount,
+    files: KeptFiles,
+    record: Record,
+    metrics: LineMetrics,
 ) -> AsyncIterator[Sender]:
     sender = Sender(
-        providers=ProviderManager({"smtp": provider}, "smtp"),
+        providers=providers,
+        account=account,
+        files=files,
         identity=identity,
         record=record,
         tracer=LineTracer(None),

@@ -18,8 +18,10 @@ from notifications.outcome import Attempted
 from notifications.ports import FencedError, UnavailableError
 from notifications.status import Reason
 from notifications.tracing import LineTracer
+from providers.choice import Choice
 from providers.manager import ProviderManager
 from storage.workers import Workers
+from tests.consumers.stores import KeptFiles, ScriptedAccount
 from tests.notifications.builders import NOW
 from tests.providers.scripted import ScriptedProvider
 
@@ -104,7 +106,9 @@ class _NoRecord:
 
 def _a_sender(identity: Identity, metrics: LineMetrics) -> Sender:
     return Sender(
-        providers=ProviderManager({"smtp": ScriptedProvider("smtp")}, "smtp"),
+        providers=ProviderManager({"smtp": ScriptedProvider("smtp")}, Choice("smtp")),
+        account=ScriptedAccount(),
+        files=KeptFiles(),
         identity=identity,
         record=_NoRecord(),
         tracer=LineTracer(None),

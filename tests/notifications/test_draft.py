@@ -133,7 +133,7 @@ def test_what_is_rendered_knows_the_tenant_and_the_recipient_s_name() -> None:
         domain="acme.example.com",
     )
 
-    content = request_content(a_draft(facts=RecipientFacts(name="Alice"), request=request), a_template(), sender)
+    content = request_content(a_draft(facts=RecipientFacts(name="Alice"), request=request), a_template(), sender, {})
 
     assert content.data == {
         "recipient": {"name": "Alice", "role": "watcher"},

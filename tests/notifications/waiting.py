@@ -17,6 +17,7 @@ from notifications.sender_address import SenderPolicy
 from notifications.status import Reason, Status
 from notifications.template import TemplateVersion
 from notifications.transition import Fence, Taken, Waiting
+from providers.choice import Choice
 from providers.manager import ProviderManager
 from tests.notifications.builders import (
     ADDRESS,
@@ -60,7 +61,13 @@ class KnownFacts:
 
 
 def waiting(
-    *, status: Status = Status.QUEUED, content: Any = REQUEST, tries: int = 0, recipient: str = ADDRESS, **taken: Any
+    *,
+    status: Status = Status.QUEUED,
+    content: Any = REQUEST,
+    tries: int = 0,
+    tried_at: frozenset[str] = frozenset(),
+    recipient: str = ADDRESS,
+    **taken: Any,
 ) -> Waiting:
     fields: dict[str, Any] = {
         "id": NOTIFICATION,
@@ -78,6 +85,7 @@ def waiting(
         origin=an_origin(recipient=recipient),
         status=status,
         tries=tries,
+        tried_at=tried_at,
         template_name="ticket-updated",
         content=content,
     )
@@ -88,6 +96,7 @@ def retried(**changes: Any) -> Waiting:
     fields: dict[str, Any] = {
         "content": RENDERED,
         "tries": 1,
+        "tried_at": frozenset({"smtp"}),
         "reason": Reason.RETRY,
         "provider": "smtp",
         "mail_from": "old@outbound.example",
@@ -110,7 +119,7 @@ class Setting:
         idempotent: bool = False,
     ) -> None:
         self.smtp = ScriptedProvider("smtp", idempotent=idempotent, domains=domains)
-        self.providers = ProviderManager({"smtp": self.smtp}, "smtp", now=Clock())
+        self.providers = ProviderManager({"smtp": self.smtp}, Choice("smtp"), now=Clock())
         self.ledger = KnownFacts(tenant or a_tenant(), recipient or RecipientFacts(), template or a_template())
         self.reopening = Reopening(
             ledger=self.ledger,

@@ -81,7 +81,9 @@ def test_shares_are_parts_of_the_whole_whatever_their_order() -> None:
 
     assert 4850 <= firsts["resend"] <= 5150
     assert 2350 <= firsts["ses"] <= 2650
-    assert firsts == Counter(Choice("smtp", None, {"resend": 50, "ses": 25}).order(id_)[0] for id_ in notification_ids(10_000))
+    assert firsts == Counter(
+        Choice("smtp", None, {"resend": 50, "ses": 25}).order(id_)[0] for id_ in notification_ids(10_000)
+    )
 
 
 def test_who_got_a_share_keeps_it_when_the_share_grows() -> None:

@@ -157,9 +157,7 @@ async def test_what_one_process_learns_of_an_account_all_of_them_follow(
     assert other.rests() == {}
 
 
-async def test_a_rest_is_news_until_somebody_was_told(
-    manager: ProviderManager, first: ScriptedProvider
-) -> None:
+async def test_a_rest_is_news_until_somebody_was_told(manager: ProviderManager, first: ScriptedProvider) -> None:
     first.answer = USED_UP
     await send(manager)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from providers.errors import InvalidMessageError
-from providers.message import MAX_ATTACHMENT_BYTES, MAX_SUBJECT, Attachment
+from providers.message import MAX_ATTACHMENT_BYTES, MAX_SUBJECT, MAX_TAG, MAX_TAGS, Attachment
 from tests.providers.messages import NOTIFICATION, a_message
 
 
@@ -33,6 +33,12 @@ def a_file(**changes: Any) -> Attachment:
         ({"text": "\ud800"}, "text"),
         ({"attachments": (a_file(cid="a"), a_file(cid="a"))}, "attachments"),
         ({"attachments": (a_file(content=bytes(MAX_ATTACHMENT_BYTES)), a_file())}, "attachments"),
+        ({"tags": ("spring", "spring")}, "tags"),
+        ({"tags": ("",)}, "tags"),
+        ({"tags": (" padded",)}, "tags"),
+        ({"tags": ("two\nlines",)}, "tags"),
+        ({"tags": ("x" * (MAX_TAG + 1),)}, "tags"),
+        ({"tags": tuple(map(str, range(MAX_TAGS + 1)))}, "tags"),
     ],
 )
 def test_a_field_that_could_not_be_sent_is_refused_by_name(changes: dict[str, Any], field: str) -> None:
@@ -47,6 +53,7 @@ def test_a_field_that_could_not_be_sent_is_refused_by_name(changes: dict[str, An
     [
         "From", "Sender", "Return-Path", "To", "Cc", "Bcc", "DKIM-Signature", "Content-Type", "Received", "Message-ID",
         "Date", "Subject", "MIME-Version", "Reply-To", "X-Outbound-Id", "X-SMTPAPI", "X-MC-BccAddress", "X-SES-Foo",
+        "X-MSYS-API", "X-Mailin-Tag", "X-Mailgun-Variables", "X-PM-Tag", "X-MJ-CustomID", "Resent-To", "Resent-Bcc",
         "X-Foo: a\r\nBcc", "X-Foo\n", "X-", "X Foo", "X-Föö", "", "Resend-Idempotency-Key",
     ],
 )  # fmt: skip
@@ -142,9 +149,12 @@ def test_an_attachment_that_needs_care_is_refused(changes: dict[str, Any]) -> No
         a_file(**changes)
 
 
-@pytest.mark.parametrize("content_type", ["text/calendar; charset=utf-8; method=REQUEST", "image/svg+xml"])
-def test_an_attachment_may_say_its_charset_and_method(content_type: str) -> None:
-    assert a_file(content_type=content_type).content_type == content_type
+@pytest.mark.parametrize(
+    ("filename", "content_type"),
+    [("invite.ics", "text/calendar; charset=utf-8; method=REQUEST"), ("drawing.svg", "image/svg+xml")],
+)
+def test_an_attachment_may_say_its_charset_and_method(filename: str, content_type: str) -> None:
+    assert a_file(filename=filename, content_type=content_type).content_type == content_type
 
 
 def test_the_message_id_comes_from_the_notification_and_the_from_domain() -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from providers.attachment import Attachment
 from providers.mailbox import Mailbox
 from providers.mime import serialize
-from tests.providers.messages import NOTIFICATION, a_message
+from tests.providers.messages import NOTIFICATION, a_message, searched
 
 ALWAYS = {
     "date", "from", "to", "subject", "message-id", "x-outbound-id", "auto-submitted", "mime-version", "content-type",
@@ -82,6 +82,7 @@ def check_lines(content: bytes) -> None:
     assert all(line.strip() for line in head.split(b"\r\n"))
 
 
+@searched
 @given(subject=lines, name=st.one_of(st.none(), lines), other=lines)
 def test_no_subject_and_no_name_can_change_the_set_of_headers(subject: str, name: str | None, other: str) -> None:
     sender, reader = Mailbox(name, "noreply@acme.example.com"), Mailbox(other, "jane@example.org")
@@ -100,6 +101,7 @@ def test_no_subject_and_no_name_can_change_the_set_of_headers(subject: str, name
     assert [address for _, address in mailboxes(read["reply-to"])] == ["noreply@acme.example.com"]
 
 
+@searched
 @given(html=texts.filter(bool), text=texts.filter(bool))
 def test_both_bodies_come_back_as_they_were(html: str, text: str) -> None:
     content = serialize(a_message(html=html, text=text))
@@ -110,6 +112,7 @@ def test_both_bodies_come_back_as_they_were(html: str, text: str) -> None:
     assert (rich.get_content_type(), body_text(rich)) == ("text/html", unified(html))
 
 
+@searched
 @given(text=texts.filter(bool))
 def test_a_single_body_comes_back_as_it_was_with_a_line_end(text: str) -> None:
     content = serialize(a_message(html=None, text=text))
@@ -118,6 +121,7 @@ def test_a_single_body_comes_back_as_it_was_with_a_line_end(text: str) -> None:
     assert body_text(parsed(content)).rstrip("\n") == unified(text).rstrip("\n")
 
 
+@searched
 @given(
     filename=st.one_of(
         st.sampled_from(

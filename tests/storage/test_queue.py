@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from notifications.content import FORMAT
 from notifications.ports import FencedError
 from notifications.status import Reason
 from storage.queue import NORMAL, URGENT, SendQueue
@@ -125,7 +126,7 @@ async def test_two_takers_at_once_never_have_the_same_row(db: Database, superuse
 async def test_a_row_of_a_newer_format_is_left_to_a_newer_worker(
     queue: SendQueue, superuser: Superuser, worker: Worker, tenant: UUID
 ) -> None:
-    await superuser.enqueue(tenant, 1, due_at=later(seconds=-9), format=2)
+    await superuser.enqueue(tenant, 1, due_at=later(seconds=-9), format=FORMAT + 1)
     mine = await superuser.enqueue(tenant, 2)
 
     assert [row.id for row in await queue.take(worker.id, 10, NOW)] == [mine]

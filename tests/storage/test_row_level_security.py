@@ -42,6 +42,7 @@ def rows_of(tenant: UUID) -> dict[str, dict[str, Any]]:
         "message_contents": {"notification_id": id_, "kind": "request", "message": b"x", "sha256": b"x"},
         "delivery_attempts": {"notification_id": id_, "n": 1, "provider": "smtp", "outcome": "accepted"}
         | {"worker": "w", "started_at": NOW, "finished_at": NOW},
+        "attachments": {"sha256": b"x", "content": b"x"},
         "send_queue": {"notification_id": id_, "lane": 1, "due_at": NOW},
         "outbox": {"body": "{}"},
         "dead_letters": {"stream": "s", "entry_id": tenant.hex, "reason": "r", "detail": "d"}

@@ -1,0 +1,159 @@
+"""The attempts that a provider's account has: exactly so many in any window, learnt or believed, for all processes."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+from redis.asyncio import Redis
+
+from notifications.ports import UnavailableError
+from outbound.redis_client import connect_redis
+from storage.account_limiter import RedisAccountLimiter
+
+# One attempt in 100 s, and ten in 10 s: no test takes that long, so that time does not matter.
+SLOW = 0.01
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    async with connect_redis(redis_url) as client:
+        yield client
+
+
+async def at_once(limiter: RedisAccountLimiter, count: int, rate: float = SLOW) -> list[timedelta | None]:
+    return await asyncio.gather(*(limiter.take("resend", rate) for _ in range(count)))
+
+
+async def test_one_attempt_goes_and_the_others_get_a_moment_each(redis: Redis) -> None:
+    first, *others = await at_once(RedisAccountLimiter(redis), 4)
+
+    waits = [round(wait.total_seconds()) for wait in others if wait is not None]
+    assert first is None
+    assert waits == [100, 200, 300]
+
+
+async def test_who_comes_later_waits_behind_those_who_wait(redis: Redis) -> None:
+    limiter = RedisAccountLimiter(redis)
+    await at_once(limiter, 3)
+
+    [wait] = await at_once(limiter, 1)
+
+    assert wait is not None
+    assert 298 < wait.total_seconds() <= 300
+
+
+async def test_callers_of_one_moment_share_one_call(redis: Redis) -> None:
+    limiter = RedisAccountLimiter(redis)
+    await at_once(limiter, 1)
+    before = (await redis.info("commandstats"))["cmdstat_evalsha"]["calls"]
+
+    await at_once(limiter, 200)
+
+    assert (await redis.info("commandstats"))["cmdstat_evalsha"]["calls"] == before + 1
+
+
+async def test_two_accounts_do_not_share(redis: Redis) -> None:
+    limiter = RedisAccountLimiter(redis)
+    await at_once(limiter, 5)
+
+    assert await limiter.take("ses", SLOW) is None
+
+
+async def test_a_learnt_rate_counts_and_the_believed_one_no_more(redis: Redis, redis_url: str) -> None:
+    async with connect_redis(redis_url) as other:
+        await RedisAccountLimiter(other).learn("resend", 50)
+
+        answers = await at_once(RedisAccountLimiter(redis), 60)
+
+    assert [answer is None for answer in answers] == [True] * 50 + [False] * 10
+
+
+async def test_a_rate_that_fell_counts_what_went_before(redis: Redis) -> None:
+    limiter = RedisAccountLimiter(redis)
+    await limiter.learn("resend", 50)
+    await at_once(limiter, 5)
+
+    await limiter.learn("resend", SLOW)
+    [wait] = await at_once(limiter, 1)
+
+    assert wait is not None
+    assert 98 < wait.total_seconds() <= 100
+
+
+async def test_a_rate_that_rose_lets_the_difference_go_at_once(redis: Redis) -> None:
+    limiter = RedisAccountLimiter(redis)
+    await at_once(limiter, 1)
+
+    await limiter.learn("resend", 50)
+    answers = await at_once(limiter, 60)
+
+    assert sum(answer is None for answer in answers) == 49
+
+
+@pytest.mark.parametrize("rate", [0, -1, math.nan, math.inf])
+async def test_a_rate_that_is_none_is_not_learnt(redis: Redis, rate: float) -> None:
+    await RedisAccountLimiter(redis).learn("resend", rate)
+
+    assert await redis.keys("outbound:account:*") == []
+
+
+async def test_the_same_rate_is_written_once_not_with_every_answer(redis: Redis) -> None:
+    limiter = RedisAccountLimiter(redis)
+    await limiter.learn("resend", 10)
+    await redis.delete("outbound:account:resend:rate")
+
+    await limiter.learn("resend", 10)
+    forgotten = await redis.exists("outbound:account:resend:rate")
+    await limiter.learn("resend", 11)
+
+    assert forgotten == 0
+    assert float(await redis.get("outbound:account:resend:rate")) == 11
+
+
+async def test_everything_is_forgotten_by_itself(redis: Redis) -> None:
+    limiter = RedisAccountLimiter(redis)
+    await at_once(limiter, 2)
+    await limiter.learn("resend", 10)
+
+    lives = {key.decode().rpartition(":")[2]: await redis.pttl(key) for key in await redis.keys("outbound:account:*")}
+
+    assert 100_000 < lives["sent"] <= 101_000
+    assert 200_000 < lives["next"] <= 201_000
+    assert 3_500_000 < lives["rate"] <= 3_600_000
+
+
+async def test_a_flushed_redis_begins_anew(redis: Redis) -> None:
+    limiter = RedisAccountLimiter(redis)
+    await at_once(limiter, 3)
+
+    await redis.flushdb()
+    await redis.script_flush()
+
+    assert await at_once(limiter, 1) == [None]
+
+
+async def test_while_redis_is_away_nobody_can_tell_and_everybody_hears_it() -> None:
+    async with connect_redis("redis://127.0.0.1:1/0") as client:
+        limiter = RedisAccountLimiter(client)
+
+        answers = await asyncio.gather(*(limiter.take("resend", SLOW) for _ in range(20)), return_exceptions=True)
+        with pytest.raises(UnavailableError):
+            await limiter.learn("resend", 5)
+
+    assert {type(answer) for answer in answers} == {UnavailableError}
+
+
+async def test_who_stops_waiting_for_an_answer_takes_it_from_nobody(redis: Redis) -> None:
+    limiter = RedisAccountLimiter(redis)
+    taking = [asyncio.create_task(limiter.take("resend", 50)) for _ in range(3)]
+    await asyncio.sleep(0)
+
+    taking[0].cancel()
+
+    assert await asyncio.gather(*taking[1:]) == [None, None]
+    with pytest.raises(asyncio.CancelledError):
+        await taking[0]
