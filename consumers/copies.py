@@ -16,17 +16,19 @@ _BCC = "bcc"
 def addressed(people: Iterable[Person]) -> tuple[list[Person], tuple[Recipient, ...], tuple[Recipient, ...]]:
     """Return everybody once: whom it concerns, who gets a visible copy, who a hidden one.
 
-    Where it concerns nobody, those with a visible copy are the ones it concerns.
+    Somebody in several of these is in the first. Where it concerns nobody, those with a visible copy are the ones it
+    concerns; where there are none either, those with a hidden one, each by a mail of their own.
     """
-    everybody = distinct(people)
-    copies = {role: [person for person in everybody if _role(person) == role] for role in (_CC, _BCC)}
-    concerned = [person for person in everybody if _role(person) not in copies]
+    everybody = distinct(sorted(people, key=_rank))
+    concerned, cc, bcc = ([person for person in everybody if _rank(person) == rank] for rank in range(3))
     if not concerned:
-        concerned, copies[_CC] = copies[_CC], []
+        concerned, cc = cc, []
+    if not concerned:
+        concerned, bcc = bcc, []
     return (
         concerned,
-        tuple(recipient_of(person) for person in copies[_CC]),
-        tuple(recipient_of(person) for person in copies[_BCC]),
+        tuple(recipient_of(person) for person in cc),
+        tuple(recipient_of(person) for person in bcc),
     )
 
 
@@ -46,8 +48,15 @@ def extras_of(data: MailData) -> Extras:
         reply_to=data.reply_to,
         tags=data.tags,
         headers=data.headers,
+        send_at=data.send_at,
     )
 
 
-def _role(person: Person) -> str:
+def role_of(person: Person) -> str:
+    """Return the word for why somebody is concerned, however it was written."""
     return person.role.strip().lower()
+
+
+def _rank(person: Person) -> int:
+    """Return 0 for somebody it concerns, 1 for a visible copy, 2 for a hidden one."""
+    return {_CC: 1, _BCC: 2}.get(role_of(person), 0)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from events.fields import Identifier, Name, WebUrl
+from events.fields import Identifier, Name, UtcTime, WebUrl
 from events.mail import MailData
 from events.people import People
 
@@ -27,24 +27,57 @@ Currency = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{3}$", to_upper=T
 """A currency code of ISO 4217, such as EUR."""
 
 
-class InvoiceIssued(MailData):
-    """An invoice was issued."""
+class _InvoiceData(MailData):
+    """What all events of an invoice say."""
 
     invoice_id: Identifier
     """The upstream's key of the invoice."""
-    invoice_number: Identifier
-    """The number written on it."""
-    amount: Amount
-    """What is to be paid."""
     currency: Currency
     """In which currency."""
-    due_date: date | None = None
-    """Until when."""
     client_name: Name | None = None
     """Who is to pay."""
     url: WebUrl | None = None
     """Where to look at it."""
     actor_user_id: Identifier | None = None
-    """Who issued it; they are not told of it."""
+    """Who did it; they are not told of it."""
+    notify_actor: bool = False
+    """Tell them as well, where they are among the people."""
     people: People = ()
     """Whom it concerns."""
+
+
+class InvoiceIssued(_InvoiceData):
+    """An invoice was issued."""
+
+    invoice_number: Identifier
+    """The number written on it."""
+    amount: Amount
+    """What is to be paid."""
+    due_date: date | None = None
+    """Until when."""
+
+
+class InvoiceOverdue(_InvoiceData):
+    """An invoice was not paid in time."""
+
+    invoice_number: Identifier | None = None
+    """The number written on it."""
+    amount: Amount
+    """What is still to be paid."""
+    due_date: date | None = None
+    """When it should have been paid."""
+    days_overdue: Annotated[int, Field(ge=0, le=100_000)] | None = None
+    """How many days ago that was."""
+
+
+class InvoicePaid(_InvoiceData):
+    """An invoice was paid, or a part of it."""
+
+    invoice_number: Identifier | None = None
+    """The number written on it."""
+    amount: Amount
+    """What was paid."""
+    payment_id: Identifier | None = None
+    """The upstream's key of the payment."""
+    paid_at: UtcTime | None = None
+    """When it was paid."""

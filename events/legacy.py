@@ -1,7 +1,7 @@
 """The form of the system before: `{id, eventType, timestamp, payload}`, with the names and fields it used.
 
-Its real payloads hold less than ours: a ticket has no title, an invoice no currency, and neither names the people it
-concerns. What can be taken from another field is; nothing is guessed.
+Its real payloads hold less than ours: a ticket has no title, an issued invoice no currency, and neither names the people
+it concerns. What can be taken from another field is; nothing is guessed.
 """
 
 from __future__ import annotations
@@ -27,26 +27,51 @@ class LegacyType:
     instead: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
 
 
-_INVOICE = LegacyType(
-    type="invoice.issued.v1", noun="invoice", key="invoiceId", instead={"amount": ("totalAmount", "total_amount")}
-)
+_CONTACT = "actorContactId"
 
-LEGACY: Mapping[str, LegacyType] = {
-    "TICKET_UPDATED": LegacyType(
-        type="ticket.updated.v1",
+
+def _ticket(type_: str, *actors: str) -> LegacyType:
+    """Its people know a ticket by its number at least; the actor goes by another name in each event."""
+    return LegacyType(
+        type=type_,
         noun="ticket",
         key="ticketId",
-        instead={"title": ("ticketNumber", "ticketId"), "actorUserId": ("updatedByUserId",)},
-    ),
-    "INVOICE_FINALIZED": _INVOICE,
-    "INVOICE_ISSUED": _INVOICE,
-    "USER_VERIFICATION_REQUESTED": LegacyType(type="user.verification_requested.v1", noun="user", key="userId"),
-    "USER_VERIFIED": LegacyType(type="user.verified.v1", noun="user", key="userId"),
-    "USER_UPDATED": LegacyType(type="user.updated.v1", noun="user", key="userId"),
-    "USER_DELETED": LegacyType(type="user.deleted.v1", noun="user", key="userId"),
-    "TENANT_REGISTERED": LegacyType(type="tenant.registered.v1", noun="tenant", key="tenantId"),
-    "TENANT_UPDATED": LegacyType(type="tenant.updated.v1", noun="tenant", key="tenantId"),
-    "TENANT_SUSPENDED": LegacyType(type="tenant.suspended.v1", noun="tenant", key="tenantId"),
+        instead={"title": ("ticketNumber", "ticketId"), "actorUserId": (*actors, _CONTACT)},
+    )
+
+
+def _invoice(type_: str, *amounts: str) -> LegacyType:
+    return LegacyType(type=type_, noun="invoice", key="invoiceId", instead={"amount": amounts})
+
+
+def _user(type_: str) -> LegacyType:
+    return LegacyType(type=type_, noun="user", key="userId")
+
+
+def _tenant(type_: str) -> LegacyType:
+    return LegacyType(type=type_, noun="tenant", key="tenantId")
+
+
+LEGACY: Mapping[str, LegacyType] = {
+    "TICKET_CREATED": _ticket("ticket.created.v1", "createdByUserId"),
+    "TICKET_UPDATED": _ticket("ticket.updated.v1", "updatedByUserId"),
+    "TICKET_CLOSED": _ticket("ticket.closed.v1", "closedByUserId"),
+    "TICKET_ASSIGNED": _ticket("ticket.assigned.v1", "assignedByUserId"),
+    "TICKET_COMMENT_ADDED": _ticket("ticket.comment_added.v1", "userId"),
+    "INVOICE_FINALIZED": _invoice("invoice.issued.v1", "totalAmount", "total_amount"),
+    "INVOICE_ISSUED": _invoice("invoice.issued.v1", "totalAmount", "total_amount"),
+    "INVOICE_OVERDUE": _invoice("invoice.overdue.v1", "amountDue", "amount_due"),
+    "PAYMENT_APPLIED": _invoice("invoice.paid.v1"),
+    "INVOICE_PAID": _invoice("invoice.paid.v1"),
+    "USER_VERIFICATION_REQUESTED": _user("user.verification_requested.v1"),
+    "USER_VERIFIED": _user("user.verified.v1"),
+    "USER_PASSWORD_RESET_REQUESTED": _user("user.password_reset_requested.v1"),
+    "USER_INVITED": _user("user.invited.v1"),
+    "USER_UPDATED": _user("user.updated.v1"),
+    "USER_DELETED": _user("user.deleted.v1"),
+    "TENANT_REGISTERED": _tenant("tenant.registered.v1"),
+    "TENANT_UPDATED": _tenant("tenant.updated.v1"),
+    "TENANT_SUSPENDED": _tenant("tenant.suspended.v1"),
 }
 """The explicit table: a name that is not here is an unknown type."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
@@ -52,6 +53,8 @@ class MailData(EventData):
     """Files that go with every mail of this event."""
     reply_to: Annotated[tuple[Address, ...], Field(max_length=5, fail_fast=True)] = ()
     """Where answers go, instead of the tenant's address."""
+    send_at: datetime | None = None
+    """Not before this; a time without a zone is meant by each recipient's clock."""
     tags: Annotated[tuple[Annotated[str, StringConstraints(max_length=64)], ...], Field(max_length=20)] = ()
     """Labels, beside the tenant's own."""
     headers: Annotated[dict[str, Annotated[str, StringConstraints(max_length=2000)]], BeforeValidator(at_most(20))] = (

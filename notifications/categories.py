@@ -18,6 +18,14 @@ class UncertainPolicy(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Category:
+    """What people may switch on and off as one: a family of subtypes. `name` is what settings pages call it."""
+
+    slug: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Subtype:
     """One kind of notification, with the system's defaults."""
 
@@ -25,6 +33,10 @@ class Subtype:
     category: str
     is_mandatory: bool = False
     """Cannot be opted out of."""
+    is_unsubscribable: bool = True
+    """Its mails carry the link and the header that end them; never where it is mandatory."""
+    is_enabled_by_default: bool = True
+    """Who said nothing about it gets it."""
     is_urgent: bool = False
     """Goes first, and has a rate limit of its own."""
     is_secret: bool = False
@@ -33,19 +45,55 @@ class Subtype:
     expires_after: timedelta | None = None
     """Not sent later than this after the event's time."""
 
+    def __post_init__(self) -> None:
+        """Refuse a way out of what is mandatory."""
+        if self.is_mandatory and self.is_unsubscribable:
+            raise ValueError(f"{self.slug} is mandatory: nobody can unsubscribe from it")
 
-_ALL = (
-    Subtype(slug="ticket-updated", category="tickets"),
-    Subtype(slug="invoice-issued", category="invoices"),
-    Subtype(
-        slug="user-verification",
+
+def _account(
+    slug: str, *, is_urgent: bool = True, is_secret: bool = False, expires_after: timedelta | None = None
+) -> Subtype:
+    """Return what belongs to an account: its owner must hear of it. Two copies of a link harm nobody, none locks out."""
+    return Subtype(
+        slug=slug,
         category="authentication",
         is_mandatory=True,
-        is_urgent=True,
-        is_secret=True,
-        expires_after=timedelta(hours=24),
-    ),
-    Subtype(slug="user-verified", category="authentication", is_mandatory=True, is_urgent=True),
+        is_unsubscribable=False,
+        is_urgent=is_urgent,
+        is_secret=is_secret,
+        expires_after=expires_after,
+    )
+
+
+CATEGORIES: Mapping[str, Category] = {
+    category.slug: category
+    for category in (
+        Category(slug="tickets", name="Tickets"),
+        Category(slug="invoices", name="Invoices"),
+        Category(slug="authentication", name="Sign-in and security"),
+    )
+}
+
+_ALL = (
+    Subtype(slug="ticket-created", category="tickets"),
+    Subtype(slug="ticket-created-client", category="tickets"),
+    Subtype(slug="ticket-updated", category="tickets"),
+    Subtype(slug="ticket-updated-client", category="tickets"),
+    Subtype(slug="ticket-closed", category="tickets"),
+    Subtype(slug="ticket-closed-client", category="tickets"),
+    Subtype(slug="ticket-assigned", category="tickets"),
+    Subtype(slug="ticket-assigned-client", category="tickets"),
+    Subtype(slug="ticket-comment-added", category="tickets"),
+    Subtype(slug="ticket-comment-added-client", category="tickets"),
+    Subtype(slug="invoice-issued", category="invoices"),
+    Subtype(slug="invoice-overdue", category="invoices"),
+    Subtype(slug="invoice-paid", category="invoices"),
+    _account("user-verification", is_secret=True, expires_after=timedelta(hours=24)),
+    _account("user-verified"),
+    _account("password-reset", is_secret=True, expires_after=timedelta(hours=1)),
+    # Whole companies are invited at once: that must not hold up anybody who waits for a password.
+    _account("user-invitation", is_urgent=False, is_secret=True, expires_after=timedelta(days=7)),
 )
 
 SUBTYPES: Mapping[str, Subtype] = {subtype.slug: subtype for subtype in _ALL}

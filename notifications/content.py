@@ -61,6 +61,8 @@ class Addressing:
     """Whose doing the event was."""
     to: tuple[Shown, ...] = ()
     cc: tuple[Shown, ...] = ()
+    timezone: str | None = None
+    """The recipient's, as the event told it; the directory's counts where it did not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +110,7 @@ def encode(content: RequestContent | RenderedContent) -> StoredContent:
         "actor_id": addressing.actor_id,
         "to": addressing.to,
         "cc": addressing.cc,
+        "timezone": addressing.timezone,
         "tags": content.enclosed.tags,
         "headers": content.enclosed.headers,
         "files": [[file.filename, file.content_type, file.cid, file.sha256] for file in content.enclosed.files],
@@ -144,6 +147,7 @@ def decode(kind: Kind, message: bytes) -> RequestContent | RenderedContent:
         actor_id=body["actor_id"],
         to=tuple((name, address) for name, address in body.get("to", ())),
         cc=tuple((name, address) for name, address in body.get("cc", ())),
+        timezone=body.get("timezone"),
     )
     enclosed = Enclosed(
         files=tuple(

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime
 
+from notifications.categories import SUBTYPES
 from notifications.content import Enclosed, RenderedContent, RequestContent, Shown
 from notifications.facts import RecipientFacts, RecipientKey, SubtypeSettings, TenantSettings
 from notifications.gates import GateInput, Verdict, judge, status_of
 from notifications.mail import Origin
 from notifications.plan import PlannedEvent, PlannedNotification, expires_at
-from notifications.ports import SlotWant
 from notifications.sender_address import SenderAddress
 from notifications.status import Reason, Status
 from notifications.template import TemplateVersion
+from notifications.timing import quiet_until, wished_moment
 from providers.mailbox import clean_line
 
 MAX_NAME_CHARS = 200
@@ -71,6 +71,11 @@ class Draft:
         self.status, self.reason, self.due_at, self.detail = Status.FAILED, reason, None, detail
 
     @property
+    def timezone(self) -> str | None:
+        """The recipient's time zone, as the event or the directory tells it."""
+        return self.planned.request.recipient.timezone or self.facts.timezone
+
+    @property
     def is_wanted(self) -> bool:
         """Whether it goes, now or later."""
         return self.status is None or self.status is Status.QUEUED
@@ -93,6 +98,7 @@ def recipient_key(event: PlannedEvent, planned: PlannedNotification) -> Recipien
         email=planned.email,
         subtype=planned.request.subtype,
         category=planned.category,
+        keeps_address=SUBTYPES[planned.request.subtype].is_mandatory,
     )
 
 
@@ -108,7 +114,7 @@ def draft(
 ) -> Draft:
     """Run the gates over one notification."""
     subtype = tenant.subtypes[planned.request.subtype]
-    email = planned.email or facts.email
+    email = facts.other_email or planned.email or facts.email
     stale_at = expires_at(event.event, event.entry, subtype.expires_after, now)
     verdict = judge(
         GateInput(
@@ -143,37 +149,17 @@ def draft(
     )
     if verdict.reason is not None:
         drafted.status, drafted.reason = status_of(verdict.reason), verdict.reason
+    elif (wait := waits_for_its_time(drafted, now)) is not None:
+        drafted.park(*wait)
     return drafted
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RateDefaults:
-    """The limit of a tenant that has none of its own: mails a minute, and as many at once."""
-
-    per_minute: int = 60
-
-
-def slot_wants(drafts: list[Draft], defaults: RateDefaults) -> dict[SlotWant, list[Draft]]:
-    """Group what would go now by tenant and lane, in the order of the batch."""
-    groups: dict[tuple[Any, int], list[Draft]] = {}
-    for drafted in drafts:
-        if drafted.is_open and not drafted.has_slot:
-            groups.setdefault((drafted.tenant.id, drafted.lane), []).append(drafted)
-    wants: dict[SlotWant, list[Draft]] = {}
-    for (tenant_id, lane), members in groups.items():
-        per_minute = members[0].tenant.rate_per_minute or defaults.per_minute
-        want = SlotWant(
-            tenant_id=tenant_id,
-            lane=lane,
-            per_minute=per_minute,
-            burst=members[0].tenant.rate_burst or per_minute,
-            count=len(members),
-        )
-        wants[want] = members
-    return wants
-
-
-def spaced(want: SlotWant, now: datetime) -> list[datetime]:
-    """Return moments spaced by the rate, for when the limiter cannot be asked: no batch is over the limit."""
-    interval = timedelta(minutes=1) / want.per_minute
-    return [now + interval * (position + 1) for position in range(want.count)]
+def waits_for_its_time(drafted: Draft, now: datetime) -> tuple[Reason, datetime] | None:
+    """Return why and until when a wanted notification waits by its recipient's clock, or None."""
+    send_at = drafted.planned.request.extras.send_at
+    if send_at is not None and (moment := wished_moment(send_at, drafted.timezone)) > now:
+        return Reason.SCHEDULED, moment
+    if drafted.subtype.ignores_quiet_hours:
+        return None
+    until = quiet_until(drafted.facts.quiet, drafted.timezone, now)
+    return None if until is None else (Reason.QUIET_HOURS, until)

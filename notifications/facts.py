@@ -9,6 +9,7 @@ from uuid import UUID
 
 from notifications.categories import UncertainPolicy
 from notifications.template import TemplateVersion
+from notifications.timing import QuietHours
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,11 @@ class SubtypeSettings:
     is_secret: bool
     uncertain_policy: UncertainPolicy
     expires_after: timedelta | None
+
+    @property
+    def ignores_quiet_hours(self) -> bool:
+        """Whether it may wake somebody: what must not be opted out of, and what is waited for."""
+        return self.is_mandatory or self.is_urgent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,13 +79,17 @@ class TenantSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecipientKey:
-    """Whom to look up. `email` is the event's own address, lower-case, which beats the directory's."""
+    """Whom to look up. `email` is the event's own address, lower-case, which beats the directory's.
+
+    With `keeps_address` it does not count where somebody would rather have this kind of mail.
+    """
 
     tenant_id: UUID
     user_id: str | None
     email: str | None
     subtype: str
     category: str
+    keeps_address: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +97,7 @@ class RecipientFacts:
     """What directory, preferences and suppression list know; None where they know nothing.
 
     `suppressions` are the reasons listed for the address that would be used, the tenant's and global ones alike.
+    `other_email` is where they want this kind of mail instead.
     """
 
     email: str | None = None
@@ -96,6 +107,8 @@ class RecipientFacts:
     is_deleted: bool = False
     wants_subtype: bool | None = None
     wants_category: bool | None = None
+    other_email: str | None = None
+    quiet: QuietHours | None = None
     suppressions: frozenset[str] = frozenset()
 
 

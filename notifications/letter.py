@@ -76,6 +76,7 @@ def request_content(
             actor_id=request.actor_id,
             to=to,
             cc=cc,
+            timezone=request.recipient.timezone,
         ),
         template_name=template.name,
         template_locale=template.locale,

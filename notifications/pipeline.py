@@ -15,7 +15,7 @@ import structlog
 
 from notifications.claim import ClaimBuilder
 from notifications.content import FileRef
-from notifications.draft import Draft, RateDefaults, draft, recipient_key, slot_wants, spaced
+from notifications.draft import Draft, draft, recipient_key
 from notifications.entry import DeadLetter, Entry
 from notifications.facts import EventKey, RecipientFacts, Seen
 from notifications.letter import choose_template, enclose, needs_of, rendered_content, request_content
@@ -35,6 +35,7 @@ from notifications.ports import (
 )
 from notifications.render import Renderer, RenderingError
 from notifications.routing import Routing
+from notifications.slots import RateDefaults, slot_wants, spaced
 from notifications.sorting import is_same, sort_out
 from notifications.status import Reason
 from notifications.tracing import BatchTrace, LineTracer

@@ -11,28 +11,21 @@ import structlog
 
 from notifications.after import RetryPolicy, after_unknown
 from notifications.content import RenderedContent, RequestContent, encode
-from notifications.facts import RecipientFacts, RecipientKey, SubtypeSettings, TenantSettings
-from notifications.gates import GateInput, Verdict, judge, status_of
+from notifications.facts import RecipientFacts, SubtypeSettings, TenantSettings
+from notifications.gates import GateInput, Verdict, judge
 from notifications.hashing import milliseconds
 from notifications.letter import needs_of, rendered_content
-from notifications.mail import Mail
 from notifications.outcome import change_after
-from notifications.ports import Ledger
+from notifications.ports import Ledger, Limiter, UnavailableError
 from notifications.render import Renderer, RenderingError
+from notifications.reopened import Reopened, ended, failed, key_of, mail_of, orphaned, parked, quiet_until, stopped
 from notifications.routing import Route, Routing
+from notifications.slots import RateDefaults, late_slot_wants, spaced
 from notifications.status import RANK, Reason, Status
-from notifications.transition import WORKER_DIED, AttemptRow, Leaves, Opens, Parks, Transition, Waiting
+from notifications.transition import WORKER_DIED, AttemptRow, Opens, Transition, Waiting
 from providers.receipt import Outcome
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reopened:
-    """The change to commit, and the mail to send once it is."""
-
-    change: Transition
-    mail: Mail | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +33,8 @@ class Reopening:
     """Decides about taken rows, batch by batch."""
 
     ledger: Ledger
+    limiter: Limiter
+    rate: RateDefaults
     renderer: Renderer
     routing: Routing
     retry: RetryPolicy
@@ -49,9 +44,10 @@ class Reopening:
 
     async def decide(self, waiting: Sequence[Waiting], now: datetime) -> list[Reopened]:
         """Return one change for each row that was taken."""
-        facts = await self.ledger.read((), [_key(row) for row in waiting])
+        facts = await self.ledger.read((), [key_of(row) for row in waiting])
+        slots = await self._reserve(waiting, facts.tenants, now)
         return [
-            await self._decide(row, facts.tenants, known, now)
+            await self._decide(row, facts.tenants, known, slots.get(row.taken.id), now)
             for row, known in zip(waiting, facts.recipients, strict=True)
         ]
 
@@ -60,27 +56,48 @@ class Reopening:
         row: Waiting,
         tenants: Mapping[UUID, TenantSettings],
         recipient: RecipientFacts,
+        slot: datetime | None,
         now: datetime,
     ) -> Reopened:
         tenant = tenants.get(row.origin.event.tenant_id)
         subtype = tenant.subtypes.get(row.origin.subtype) if tenant else None
         if tenant is None or subtype is None:
-            return Reopened(change=_orphaned(row))
+            return Reopened(change=orphaned(row))
         if RANK[row.status] > 0:
-            return Reopened(change=_ended(row, subtype, row.status, None))
+            return Reopened(change=ended(row, subtype, row.status, None))
         if row.content is None:
-            return Reopened(change=_failed(row, subtype, Reason.CONTENT_GONE))
+            return Reopened(change=failed(row, subtype, Reason.CONTENT_GONE))
         if row.taken.reason is Reason.IN_DOUBT or self._has_stale_key(row, now):
             return Reopened(change=self._in_doubt(row, row.content, tenant, now))
         verdict = self._judge(row, row.content, tenant, subtype, recipient, now)
         if verdict.reason is not None:
-            return Reopened(change=_stopped(row, subtype, verdict, verdict.reason))
+            return Reopened(change=stopped(row, subtype, verdict, verdict.reason))
+        if (until := quiet_until(row, row.content, subtype, recipient, now)) is not None:
+            return Reopened(change=parked(row, Reason.QUIET_HOURS, until))
+        if slot is not None and slot > now:
+            return Reopened(change=parked(row, Reason.RATE, slot))
         route = self._route(row, row.content, tenant)
         if route is None:
             return Reopened(change=self._without_sender(row, subtype, now))
         if (wait := route.wait(row.taken.id)) is not None:
-            return Reopened(change=_parked(row, *wait))
+            return Reopened(change=parked(row, *wait))
         return await self._open(row, row.content, tenant, route, now)
+
+    async def _reserve(
+        self, waiting: Sequence[Waiting], tenants: Mapping[UUID, TenantSettings], now: datetime
+    ) -> dict[UUID, datetime]:
+        """Take slots for what took none when it was claimed: else a night's mail would all go at seven."""
+        wants = late_slot_wants(waiting, tenants, self.rate)
+        try:
+            moments = await self.limiter.reserve(list(wants), now)
+        except UnavailableError as error:
+            log.warning("limiter.unavailable", error=str(error))
+            moments = [spaced(want, now) for want in wants]
+        return {
+            id_: moment
+            for ids, slots in zip(wants.values(), moments, strict=True)
+            for id_, moment in zip(ids, slots, strict=True)
+        }
 
     def _has_stale_key(self, row: Waiting, now: datetime) -> bool:
         """Tell whether a repeat could no longer meet its key: then the subtype's policy decides, once."""
@@ -130,16 +147,16 @@ class Reopening:
     def _without_sender(self, row: Waiting, subtype: SubtypeSettings, now: datetime) -> Transition:
         age = now - datetime.fromtimestamp(milliseconds(row.taken.id) / 1000, tz=UTC)
         if age > self.retry.max_age:
-            return _failed(row, subtype, Reason.EXHAUSTED)
-        return _parked(row, Reason.SENDER, now + self.sender_retry)
+            return failed(row, subtype, Reason.EXHAUSTED)
+        return parked(row, Reason.SENDER, now + self.sender_retry)
 
     def _in_doubt(
         self, row: Waiting, content: RequestContent | RenderedContent, tenant: TenantSettings, now: datetime
     ) -> Transition:
         """Apply the subtype's policy to an attempt that a dead worker had begun and nobody recorded."""
         if not isinstance(content, RenderedContent) or row.taken.opened_at is None or row.taken.provider is None:
-            return _parked(row, Reason.HANDED_BACK, now)
-        mail = _mail(row, content, tenant, provider=row.taken.provider, mail_from=row.taken.mail_from or "", now=now)
+            return parked(row, Reason.HANDED_BACK, now)
+        mail = mail_of(row, content, tenant, provider=row.taken.provider, mail_from=row.taken.mail_from or "", now=now)
         next_ = after_unknown(mail, now=now, policy=self.retry, is_idempotent=False, jitter=0.5)
         change = change_after(mail, next_, attempt=None)
         if row.taken.reason is not Reason.IN_DOUBT:
@@ -168,10 +185,10 @@ class Reopening:
     ) -> Reopened:
         rendered = content if isinstance(content, RenderedContent) else await self._render(row, content)
         if rendered is None:
-            return Reopened(change=_failed(row, tenant.subtypes[row.origin.subtype], Reason.RENDERING))
+            return Reopened(change=failed(row, tenant.subtypes[row.origin.subtype], Reason.RENDERING))
         keeps_sender = row.taken.provider == route.provider and row.taken.mail_from is not None
         mail_from = row.taken.mail_from if keeps_sender and row.taken.mail_from else route.sender.mail_from
-        mail = _mail(row, rendered, tenant, provider=route.provider, mail_from=mail_from, now=now)
+        mail = mail_of(row, rendered, tenant, provider=route.provider, mail_from=mail_from, now=now)
         change = Transition(
             id=row.taken.id,
             origin=row.origin,
@@ -195,86 +212,3 @@ class Reopening:
             log.warning("notification.rendering_failed", notification_id=str(row.taken.id), where=str(error))
             return None
         return rendered_content(content, subject=words.subject, html=words.html, text=words.text)
-
-
-def _key(row: Waiting) -> RecipientKey:
-    return RecipientKey(
-        tenant_id=row.origin.event.tenant_id,
-        user_id=row.origin.user_id,
-        email=row.origin.recipient,
-        subtype=row.origin.subtype,
-        category=row.origin.category,
-    )
-
-
-def _mail(
-    row: Waiting, content: RenderedContent, tenant: TenantSettings, *, provider: str, mail_from: str, now: datetime
-) -> Mail:
-    subtype = tenant.subtypes[row.origin.subtype]
-    return Mail(
-        id=row.taken.id,
-        origin=row.origin,
-        owner=row.taken.fence.owner,
-        attempt=row.taken.fence.attempt,
-        tries=row.tries,
-        tried_at=row.tried_at,
-        provider=provider,
-        mail_from=mail_from,
-        opened_at=row.taken.opened_at or now.replace(microsecond=0),
-        is_pinned=row.taken.is_pinned,
-        uncertain_policy=subtype.uncertain_policy,
-        is_secret=subtype.is_secret,
-        template_name=row.template_name or subtype.slug,
-        content=content,
-        tenant=tenant,
-        span=row.origin.traceparent,
-    )
-
-
-def _orphaned(row: Waiting) -> Transition:
-    """Return the change of a mail whose tenant, or kind of mail, is gone."""
-    reason = Reason.UNCONFIRMED if row.taken.is_pinned else Reason.TENANT_INACTIVE
-    return Transition(
-        id=row.taken.id,
-        origin=row.origin,
-        fence=row.taken.fence,
-        status=Status.FAILED,
-        reason=reason,
-        queue=Leaves(),
-        forgets_content=True,
-    )
-
-
-def _stopped(row: Waiting, subtype: SubtypeSettings, verdict: Verdict, reason: Reason) -> Transition:
-    """Return the change of a mail that a gate stops now; what may have gone already is not called skipped."""
-    if row.taken.is_pinned or reason is Reason.EXPIRED:
-        return replace(_failed(row, subtype, reason), verdict=verdict)
-    return replace(_ended(row, subtype, status_of(reason), reason), verdict=verdict)
-
-
-def _failed(row: Waiting, subtype: SubtypeSettings, reason: Reason) -> Transition:
-    """Of a pinned mail nobody knows: an earlier attempt may have been accepted."""
-    return _ended(row, subtype, Status.FAILED, Reason.UNCONFIRMED if row.taken.is_pinned else reason)
-
-
-def _ended(row: Waiting, subtype: SubtypeSettings, status: Status, reason: Reason | None) -> Transition:
-    return Transition(
-        id=row.taken.id,
-        origin=row.origin,
-        fence=row.taken.fence,
-        status=status,
-        reason=reason,
-        queue=Leaves(),
-        forgets_content=subtype.is_secret,
-    )
-
-
-def _parked(row: Waiting, reason: Reason, due_at: datetime) -> Transition:
-    return Transition(
-        id=row.taken.id,
-        origin=row.origin,
-        fence=row.taken.fence,
-        status=Status.QUEUED,
-        reason=reason,
-        queue=Parks(due_at=due_at, reason=reason, is_pinned=row.taken.is_pinned),
-    )

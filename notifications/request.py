@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from events.envelope import CloudEvent
@@ -39,6 +40,8 @@ class Extras:
     reply_to: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    send_at: datetime | None = None
+    """Not before this; without a zone it is meant by the recipient's clock."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

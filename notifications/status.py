@@ -74,6 +74,8 @@ class Reason(StrEnum):
     BACKLOG = "backlog"
     RENDERING = "rendering"
     RETRY = "retry"
+    QUIET_HOURS = "quiet_hours"
+    SCHEDULED = "scheduled"
     THROTTLED = "throttled"
     BREAKER = "breaker"
     SENDER = "sender"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Protocol
 from uuid import UUID, uuid4
 
 from notifications.sender_address import NoSenderError, SenderPolicy, TenantIdentity, sender_for
@@ -12,9 +13,8 @@ from outbound.moment import moment
 from outbound.settings import Settings, SettingsError
 from providers.errors import InvalidAddressError
 from providers.mailbox import Mailbox, parse_address
-from providers.manager import ProviderManager
 from providers.message import OutboundMessage
-from providers.provider import EmailProvider
+from providers.provider import Begin, EmailProvider
 from providers.receipt import Outcome, SendReceipt
 
 NO_SENDER = "no_sender"
@@ -64,7 +64,19 @@ def drill_canary(settings: Settings) -> Canary:
     return Canary(to=to, policy=sender_policy(settings), purpose="drill")
 
 
-async def send_canary(providers: ProviderManager, name: str, canary: Canary) -> Answered:
+class Attempts(Protocol):
+    """Whoever makes an attempt: the worker's manager, or a command's own."""
+
+    def get(self, name: str) -> EmailProvider:
+        """Return a configured provider; KeyError if it is not."""
+        ...
+
+    async def send(self, name: str, message: OutboundMessage, begin: Begin) -> SendReceipt:
+        """Make one attempt; never raises for what the provider does."""
+        ...
+
+
+async def send_canary(providers: Attempts, name: str, canary: Canary) -> Answered:
     """Make one attempt at one provider; nothing is asked of gates, limits or suppression lists, nothing is repeated.
 
     Raises:

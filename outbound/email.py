@@ -41,6 +41,7 @@ def build_providers(settings: Settings, tracer: Tracer | None = None) -> Provide
         choice,
         find=partial(find_provider, config),
         attempt_timeout=settings.attempt_timeout,
+        breaker_pause=settings.breaker_pause,
         tracer=tracer,
     )
 

@@ -6,17 +6,17 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime
 
 from outbound.settings import Settings, provider_config
-from providers.choice import Choice
 from providers.errors import ProviderError
-from providers.manager import ProviderManager
-from providers.provider import Capability, EmailProvider
+from providers.message import OutboundMessage
+from providers.provider import Begin, Capability, EmailProvider
+from providers.receipt import Outcome, SendReceipt
 from providers.registry import load
 
 _ANSWER_SECONDS = 15
-_PATIENCE = timedelta(seconds=60)
+_PATIENCE_SECONDS = 60
 """How long somebody at a terminal waits for one attempt."""
 
 
@@ -33,6 +33,13 @@ class Examined:
     capabilities: frozenset[Capability]
     is_healthy: bool | None
 
+    @property
+    def trouble(self) -> str | None:
+        """Why mail should not be given to it, in words."""
+        if self.problems:
+            return _unusable(self.name, self.problems)
+        return f"{self.name} does not answer, or does not let us in" if self.is_healthy is False else None
+
 
 async def examine(settings: Settings, names: Iterable[str], *, ask: bool) -> dict[str, Examined]:
     """Look at providers by name; with `ask`, each is asked whether it answers, all at the same time."""
@@ -40,23 +47,62 @@ async def examine(settings: Settings, names: Iterable[str], *, ask: bool) -> dic
     return {one.name: one for one in found}
 
 
+class Single:
+    """One provider, attempted at by somebody at a terminal: without a breaker and its alerts, and not for long."""
+
+    def __init__(self, provider: EmailProvider, *, patience_seconds: float = _PATIENCE_SECONDS) -> None:
+        self._provider = provider
+        self._patience_seconds = patience_seconds
+
+    def get(self, name: str) -> EmailProvider:
+        """Return it.
+
+        Raises:
+            KeyError: for another one's name.
+        """
+        if name != self._provider.name:
+            raise KeyError(name)
+        return self._provider
+
+    async def send(self, name: str, message: OutboundMessage, begin: Begin) -> SendReceipt:
+        """Make one attempt; what the provider breaks off or raises is `unknown`, under that name."""
+        try:
+            async with asyncio.timeout(self._patience_seconds):
+                return await self.get(name).send(message, begin)
+        except TimeoutError:
+            error = "attempt_timeout"
+        except Exception as raised:  # noqa: BLE001 - a provider may come from another distribution
+            error = type(raised).__name__
+        return SendReceipt(
+            provider=name,
+            outcome=Outcome.UNKNOWN,
+            timestamp=datetime.now(UTC),
+            tenant_id=message.tenant_id,
+            from_domain=message.from_.domain,
+            error=error,
+        )
+
+
 @asynccontextmanager
-async def only(settings: Settings, name: str) -> AsyncGenerator[ProviderManager]:
+async def only(settings: Settings, name: str) -> AsyncGenerator[Single]:
     """Open one provider, to attempt something with it.
 
     Raises:
         UnusableError: when it is not configured here.
     """
     provider, problems = _build(settings, name)
-    if provider is None or problems:
-        if provider is not None:
-            await provider.aclose()
-        raise UnusableError(f"{name} is not configured here: {' '.join(problems)}")
-    manager = ProviderManager({name: provider}, Choice(name), attempt_timeout=_PATIENCE)
+    if provider is None:
+        raise UnusableError(_unusable(name, problems))
     try:
-        yield manager
+        if problems:
+            raise UnusableError(_unusable(name, problems))
+        yield Single(provider)
     finally:
-        await manager.aclose()
+        await provider.aclose()
+
+
+def _unusable(name: str, problems: Iterable[str]) -> str:
+    return f"{name} is not configured here: {' '.join(problems).rstrip('.')}"
 
 
 async def _examine(settings: Settings, name: str, *, ask: bool) -> Examined:

@@ -165,6 +165,7 @@ class Settings(BaseSettings):
     batch_max: Count = _variable("OUTBOUND_BATCH_MAX", 256)
     rate_per_minute: Count = _variable("OUTBOUND_RATE_PER_MINUTE", 60)
     attempt_timeout: Seconds = _variable("OUTBOUND_ATTEMPT_TIMEOUT_SECONDS", timedelta(minutes=20))
+    breaker_pause: Seconds = _variable("OUTBOUND_BREAKER_PAUSE_SECONDS", timedelta(seconds=30))
     max_attempts: Count = _variable("OUTBOUND_MAX_ATTEMPTS", 8)
     max_age: Hours = _variable("OUTBOUND_MAX_AGE_HOURS", timedelta(hours=24))
     retry_base: Seconds = _variable("OUTBOUND_RETRY_BASE_SECONDS", timedelta(seconds=30))

@@ -26,7 +26,6 @@ from consumers.sender import Sender
 from consumers.source import Source
 from consumers.steering import Steering
 from notifications.claim import ClaimBuilder
-from notifications.draft import RateDefaults
 from notifications.metrics import LineMetrics
 from notifications.pipeline import LineOptions, Pipeline
 from notifications.plan import Planner
@@ -34,6 +33,7 @@ from notifications.render import Renderer
 from notifications.reopening import Reopening
 from notifications.report import Reports
 from notifications.routing import Routing
+from notifications.slots import RateDefaults
 from notifications.tracing import LineTracer
 from outbound.drill import build_drills
 from outbound.email import attachment_policy, build_providers, configured_choice, retry_policy, sender_policy
@@ -247,6 +247,8 @@ def _build_dispatcher(parts: _Parts, hands: _Hands) -> Dispatcher:
         transitions=parts.transitions,
         reopening=Reopening(
             ledger=parts.ledger,
+            limiter=RedisLimiter(parts.redis),
+            rate=RateDefaults(per_minute=parts.settings.rate_per_minute),
             renderer=parts.renderer,
             routing=parts.routing,
             retry=retry_policy(parts.settings),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
@@ -49,14 +50,18 @@ def read_below(root: Path | None, path: str, max_bytes: int) -> bytes:
 
 
 def _open_below(root: Path, path: str, stack: ExitStack) -> int:
-    """Return a descriptor of the file, closed by `stack`. ValueError if the path leads out of `root`.
-
-    The path is resolved first and then opened step by step without following any link, so that nobody can put a link
-    in its place between the two.
-    """
+    """Return a descriptor of the file, closed by `stack`. ValueError if the path leads out of `root`."""
     top = os.path.realpath(root, strict=True)
-    steps = Path(os.path.realpath(os.path.join(top, path), strict=True)).relative_to(top).parts  # noqa: PTH118 -- of text
-    descriptor = os.open(top, _FOLDER)
+    real = os.path.realpath(Path(top, path), strict=True)
+    return open_without_links(top, Path(real).relative_to(top).parts, stack)
+
+
+def open_without_links(folder: str, steps: Sequence[str], stack: ExitStack) -> int:
+    """Return a descriptor of what lies `steps` below `folder`, closed by `stack`; OSError at the first link.
+
+    The steps are those of a resolved path: whoever puts a link in the place of one of them meanwhile gains nothing.
+    """
+    descriptor = os.open(folder, _FOLDER)
     stack.callback(os.close, descriptor)
     for number, step in enumerate(steps, start=1):
         descriptor = os.open(step, _FILE if number == len(steps) else _FOLDER, dir_fd=descriptor)

@@ -49,16 +49,17 @@ def _content(message: OutboundMessage, encoded: Base64Cache) -> list[bytes]:
     """Return the pieces of the body, the top part's own Content-* fields first."""
     text = _text_part(message.text, b"plain") if message.text else None
     html = _text_part(message.html, b"html") if message.html else None
-    inline = [attachment for attachment in message.attachments if attachment.cid is not None and html is not None]
-    attached = [attachment for attachment in message.attachments if attachment.cid is None or html is None]
-    files = {id(attachment): _file_part(attachment, encoded) for attachment in message.attachments}
+    # An image that no html can show is a plain attachment.
+    shown = [attachment for attachment in message.attachments if attachment.cid is not None and html is not None]
+    inline = [_file_part(image, encoded, f"Content-ID: <{image.cid}>\r\n") for image in shown]
+    attached = [_file_part(file, encoded) for file in message.attachments if file.cid is None or html is None]
     boundary = _boundary(message, [*(text or ()), *(html or ())])
     if html is not None and inline:
-        html = _multipart(b"related", boundary + b".r", [html, *(files[id(image)] for image in inline)])
+        html = _multipart(b"related", boundary + b".r", [html, *inline])
     bodies = [part for part in (text, html) if part is not None]
     content = bodies[0] if len(bodies) == 1 else _multipart(b"alternative", boundary + b".a", bodies)
     if attached:
-        content = _multipart(b"mixed", boundary + b".m", [content, *(files[id(file)] for file in attached)])
+        content = _multipart(b"mixed", boundary + b".m", [content, *attached])
     return content
 
 
@@ -103,13 +104,13 @@ def _encode_text(body: str) -> tuple[bytes, bytes]:
     return b"base64", base64_lines(octets)
 
 
-def _file_part(attachment: Attachment, encoded: Base64Cache) -> list[bytes]:
-    disposition = "attachment" if attachment.cid is None else "inline"
+def _file_part(attachment: Attachment, encoded: Base64Cache, content_id: str = "") -> list[bytes]:
+    disposition = "inline" if content_id else "attachment"
     fields = [
         headers.fold("Content-Type", attachment.content_type),
         "Content-Transfer-Encoding: base64\r\n",
         headers.with_parameters("Content-Disposition", disposition, headers.parameter("filename", attachment.filename)),
+        content_id,
+        "\r\n",
     ]
-    if attachment.cid is not None:
-        fields.append(f"Content-ID: <{attachment.cid}>\r\n")
-    return ["".join(fields).encode("ascii") + b"\r\n", encoded.lines(attachment.content)]
+    return ["".join(fields).encode("ascii"), encoded.lines(attachment.content)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Final, cast
 
-from providers.errors import UnknownProviderError
+from providers.errors import InvalidConfigError, UnknownProviderError
 from providers.provider import ProviderFactory
 
 GROUP: Final = "outbound.providers"
@@ -22,9 +22,22 @@ def load(name: str) -> ProviderFactory:
 
     Raises:
         UnknownProviderError: if there is none.
+        InvalidConfigError: if a module that it needs is not installed, as with a provider that is an optional extra.
     """
     entries: list[EntryPoint] = list(entry_points(group=GROUP, name=name))
     if not entries:
         raise UnknownProviderError(name, known())
-    provider: Any = entries[0].load()
+    try:
+        provider: Any = entries[0].load()
+    except ModuleNotFoundError as error:
+        raise InvalidConfigError(f"provider {name}", _remedy(entries[0], error.name)) from error
     return cast("ProviderFactory", provider.from_config)
+
+
+def _remedy(entry: EntryPoint, module: str | None) -> str:
+    """Say what is missing, and how it is installed where the distribution has an extra of the provider's name."""
+    problem = f"needs the module {module}, which is not installed"
+    extras = entry.dist.metadata.get_all("Provides-Extra", []) if entry.dist is not None else []
+    if entry.dist is None or entry.name not in extras:
+        return problem
+    return f"{problem}: pip install '{entry.dist.name}[{entry.name}]'"

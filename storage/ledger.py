@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from functools import lru_cache
 from operator import itemgetter
 from typing import Any
@@ -13,6 +13,7 @@ from notifications.content import FORMAT, StoredContent
 from notifications.facts import EventKey, RecipientFacts, RecipientKey, Seen
 from notifications.ports import BatchFacts, Claim, EventRow, NotificationRow, QueueRow
 from notifications.template import TemplateVersion
+from notifications.timing import EVERY_DAY, QuietHours
 from storage.columns import columns, jsonb, moment
 from storage.dead_letters import insert_dead_letters
 from storage.directory import apply_changes
@@ -32,16 +33,19 @@ cross join lateral (select e.stream, e.entry_id from consumed_events e
 
 _RECIPIENTS = """
 select u.email, u.name, u.locale, u.timezone, coalesce(u.is_deleted, false) as is_deleted,
-  s.is_enabled as wants_subtype, c.is_enabled as wants_category, x.reasons
-from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[]) with ordinality
-  k (tenant_id, user_id, email, subtype, category, position)
+  s.is_enabled as wants_subtype, c.is_enabled as wants_category, o.other_email, u.quiet_begins, u.quiet_ends,
+  u.quiet_days, x.reasons
+from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::boolean[]) with ordinality
+  k (tenant_id, user_id, email, subtype, category, keeps_address, position)
 left join users u on (u.tenant_id, u.user_id) = (k.tenant_id, k.user_id)
 left join user_notification_preferences s
   on (s.tenant_id, s.user_id, s.scope, s.slug) = (k.tenant_id, k.user_id, 'subtype', k.subtype)
 left join user_notification_preferences c
   on (c.tenant_id, c.user_id, c.scope, c.slug) = (k.tenant_id, k.user_id, 'category', k.category)
+cross join lateral (select case when not k.keeps_address then coalesce(s.email, c.email) end as other_email) o
 left join lateral (select array_agg(l.reason) as reasons from suppressions l
-  where l.address = coalesce(k.email, u.email) and (l.tenant_id = k.tenant_id or l.tenant_id is null)) x on true
+  where l.address = coalesce(o.other_email, k.email, u.email) and (l.tenant_id = k.tenant_id or l.tenant_id is null)) x
+  on true
 order by k.position"""
 
 _CONSUME = """
@@ -116,8 +120,11 @@ class PostgresLedger:
             versions = dict(await connection.fetch(_VERSIONS, list(tenant_ids)))
             tenants = await self._settings.get(connection, versions)
             seen = await connection.fetch(_SEEN, *columns([_key(event) for event in events], 3)) if events else []
-            known = [(key.tenant_id, key.user_id, key.email, key.subtype, key.category) for key in recipients]
-            found = await connection.fetch(_RECIPIENTS, *columns(known, 5)) if known else []
+            known = [
+                (key.tenant_id, key.user_id, key.email, key.subtype, key.category, key.keeps_address)
+                for key in recipients
+            ]
+            found = await connection.fetch(_RECIPIENTS, *columns(known, 6)) if known else []
         return BatchFacts(
             tenants=tenants,
             seen={
@@ -177,8 +184,16 @@ def _recipient(row: Any) -> RecipientFacts:
         is_deleted=row["is_deleted"],
         wants_subtype=row["wants_subtype"],
         wants_category=row["wants_category"],
+        other_email=row["other_email"],
+        quiet=_quiet(row["quiet_begins"], row["quiet_ends"], tuple(row["quiet_days"] or ())),
         suppressions=_reasons(tuple(row["reasons"] or ())),
     )
+
+
+def _quiet(begins: time | None, ends: time | None, days: tuple[int, ...]) -> QuietHours | None:
+    if begins is None or ends is None:
+        return None
+    return QuietHours(begins=begins, ends=ends, days=frozenset(days) or EVERY_DAY)
 
 
 @lru_cache(maxsize=64)

@@ -78,7 +78,7 @@ def change(
         list[str] | None, typer.Option(help="A share of all mail for another one, as NAME=PERCENT; may be repeated.")
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Also to one that is not configured here, or does not answer.")
+        bool, typer.Option("--force", help="Ask none of them, and do it also where one is not configured here.")
     ] = False,
 ) -> None:
     """Switch all workers to another provider; it stands until `reset`, or a start with another EMAIL_PROVIDER."""
@@ -87,26 +87,19 @@ def change(
     stored = asyncio.run(_stored(settings))
     current = configured if stored is None else stored
     choice = asked(name, current, configured, fallback=fallback, has_no_fallback=no_fallback, split=split or ())
-    examined = asyncio.run(examine(settings, sorted(choice.names), ask=True))
+    examined = asyncio.run(examine(settings, sorted(choice.names), ask=not force))
     # The one that was switched away from has a reason to be ill.
     may_be_ill = {choice.fallback} if fallback is None else set[str | None]()
     for found in examined.values():
-        trouble = _trouble(found)
-        if trouble is None:
+        if found.trouble is None:
             continue
-        if force or (found.is_healthy is False and found.name in may_be_ill):
-            say(f"note: {trouble}")
+        if force or (not found.problems and found.name in may_be_ill):
+            say(f"note: {found.trouble}")
         else:
-            fail(f"not switched: {trouble}; --force switches all the same")
+            fail(f"not switched: {found.trouble}; --force switches all the same")
     asyncio.run(_switch(settings, choice, configured))
     put_line(f"in use: {in_words(choice)}; {_SOON}")
     put_line(f"back: {'outbound providers reset' if stored is None else command_for(stored)}")
-
-
-def _trouble(found: Examined) -> str | None:
-    if found.problems:
-        return f"{found.name} is not configured here: {' '.join(found.problems).rstrip('.')}"
-    return None if found.is_healthy else f"{found.name} does not answer, or does not let us in"
 
 
 async def _stored(settings: Settings) -> Choice | None:
@@ -169,8 +162,8 @@ def send_test(
 async def _test(settings: Settings, name: str, canary: Canary) -> Answered:
     # No transaction is open while a provider is asked; but where nothing can be audited, nothing is sent.
     async with open_for_operator(settings.database_url.get_secret_value()) as database:
-        async with only(settings, name) as manager:
-            answered = await send_canary(manager, name, canary)
+        async with only(settings, name) as attempts:
+            answered = await send_canary(attempts, name, canary)
         async with database.everyone(Role.PLATFORM) as connection:
             await record_test(connection, name, answered.receipt.outcome.value, _detail(answered), actor())
     return answered
@@ -194,10 +187,10 @@ async def _drill(settings: Settings, via: str | None, canary: Canary) -> Answere
         name = via or (configured_choice(settings) if stored is None else stored.choice).fallback
         if name is None:
             raise UnusableError("no fallback is in use; --via names a provider")
-        async with only(settings, name) as manager:
+        async with only(settings, name) as attempts:
             async with database.everyone(Role.PLATFORM) as connection:
                 await begin_drill(connection, name)
-            answered = await send_canary(manager, name, canary)
+            answered = await send_canary(attempts, name, canary)
         async with database.everyone(Role.PLATFORM) as connection:
             await record_drill(connection, name, answered.receipt.outcome.value, _detail(answered), actor())
     return answered
@@ -232,7 +225,10 @@ def _report(answered: Answered, *, as_json: bool) -> None:
         put_json(shown)
     else:
         for name, value in shown.items():
-            put_line(f"{name.replace('_', ' '):<21} {plain(value)}")
+            # A reply may have several lines, and what a provider did not say is left out.
+            for line in value.splitlines() if isinstance(value, str) else [value]:
+                if line is not None:
+                    put_line(f"{name.replace('_', ' '):<21} {plain(line)}")
     if receipt.error == NO_SENDER:
         fail(f"{receipt.provider} may send from none of the configured addresses; --from or EMAIL_FROM names one")
     if not answered.is_accepted:

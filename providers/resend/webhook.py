@@ -31,7 +31,7 @@ _TIMESTAMP = re.compile(r"[0-9]{1,12}")
 _MOST_SIGNATURE_CHARACTERS: Final = 4096
 _TYPE = re.compile(r"[!-~]{1,128}")
 _MOST_CHARACTERS: Final = 1000
-_MOST_ITEMS: Final = 50  # Resend's own limit of recipients
+_MOST_ITEMS: Final = 100  # Resend takes 50 recipients and 75 tags
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import ssl
 from typing import Final
 
@@ -20,6 +21,7 @@ from providers.smtp.replies import Phase, Reply
 
 SERVICE_CLOSING: Final = 421
 _PERMANENT: Final = range(500, 600)
+_SIZE = re.compile(r"[0-9]{1,20}")  # RFC 1870 §3
 _METHOD_UNKNOWN: Final = 504  # RFC 4954 §4: announced, but not there; it says nothing about the password
 
 
@@ -48,7 +50,7 @@ class Connection:
         """When it was last put back, on the loop's clock."""
         size = smtp.esmtp_extensions.get("size", "")
         self.announces_size = smtp.supports_extension("size")
-        self.max_size = int(size) if size.isascii() and size.isdigit() else 0
+        self.max_size = int(size) if _SIZE.fullmatch(size) is not None else 0
         """The largest message the server takes, in octets (RFC 1870); 0 is no limit."""
 
     @property
@@ -68,10 +70,7 @@ class Connection:
         # Not SMTP.execute_command: its lock, checks and layers cost as much as the rest of a command, and the pool
         # already gives a connection to one attempt at a time.
         self._write(line + b"\r\n")
-        reply = await self.content_reply()
-        if reply.code == SERVICE_CLOSING:
-            self._smtp.close()
-        return reply
+        return await self.content_reply()
 
     def write_content(self, octets: bytes) -> None:
         """Hand dot-stuffed content, or its last piece, with the final dot to the transport, whole.
@@ -107,7 +106,7 @@ class Connection:
             raise ConnectionLostError from error
 
     async def content_reply(self) -> Reply:
-        """Return the answer to what `write_content` wrote; to be awaited at once after it.
+        """Return the answer to what `write_content` wrote, to be awaited at once after it; a 421 closes.
 
         Raises:
             ConnectionLostError: if the connection ends before the answer.
@@ -116,11 +115,14 @@ class Connection:
         if protocol is None:
             raise ConnectionLostError
         try:
-            return _reply(await protocol.read_response())
+            reply = _reply(await protocol.read_response())
         except aiosmtplib.SMTPResponseException as error:
-            return _reply(error)
+            reply = _reply(error)
         except (aiosmtplib.SMTPServerDisconnected, OSError) as error:
             raise ConnectionLostError from error
+        if reply.code == SERVICE_CLOSING:
+            self._smtp.close()
+        return reply
 
     def close(self) -> None:
         """Say QUIT if there is still somebody to say it to, and close without waiting for the answer."""

@@ -45,6 +45,8 @@ class Reply:
         Whatever octets a server sends, what comes out can be written as UTF-8 and holds no control character but the
         line ends between the lines of a reply.
         """
+        if text.isascii() and text.isprintable() and len(text) <= _LONGEST_TEXT:
+            return cls(code, text)
         octets = text[:_LONGEST_TEXT].encode("utf-8", "surrogateescape")
         return cls(code, _CONTROLS.sub("\ufffd", octets.decode("utf-8", "replace")))
 

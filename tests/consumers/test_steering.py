@@ -7,8 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import structlog
+from prometheus_client import CollectorRegistry
 
 from consumers.steering import Steering
+from notifications.metrics import LineMetrics
 from notifications.ports import UnavailableError
 from providers.choice import Choice
 from providers.health import Pause, PauseReason
@@ -49,7 +51,14 @@ class Process:
         self.scripted = {name: ScriptedProvider(name) for name in ("smtp", "resend", "ses")}
         self.providers = ProviderManager(self.scripted, configured)
         self.settings = Shared(db)
-        self.steering = Steering(providers=self.providers, settings=self.settings, configured=configured, name=name)
+        self.registry = CollectorRegistry()
+        self.steering = Steering(
+            providers=self.providers,
+            settings=self.settings,
+            metrics=LineMetrics(self.registry),
+            configured=configured,
+            name=name,
+        )
 
     async def start(self) -> None:
         await self.steering.on_start()
@@ -64,6 +73,10 @@ class Process:
             "retry_after": timedelta(hours=2),
         }
         await self.providers.send(name, a_message(), yes)
+
+    def paused(self, name: str) -> float | None:
+        """What the metrics say of a provider."""
+        return self.registry.get_sample_value("outbound_provider_paused", {"provider": name})
 
     def rests(self, name: str) -> bool:
         return self.providers.pause(name, DOMAIN) is not None
@@ -159,6 +172,7 @@ async def test_an_account_that_is_used_up_rests_in_all_processes_until_the_opera
     await one.turn()
     await two.turn()
     both = [process.providers.pause("resend", DOMAIN) for process in (one, two)]
+    told = [(process.paused("smtp"), process.paused("resend")) for process in (one, two)]
     async with db.everyone(Role.PLATFORM) as connection:
         await resume(connection, "resend", "cli:olga")
     for process in (one, two):
@@ -168,7 +182,8 @@ async def test_an_account_that_is_used_up_rests_in_all_processes_until_the_opera
     assert both[0] == both[1]
     assert both[0].reason is PauseReason.QUOTA
     assert [process.rests("resend") for process in (one, two)] == [False, False]
-    assert not two.rests("smtp")
+    assert told == [(0, 1), (0, 1)]
+    assert [(process.paused("smtp"), process.paused("resend")) for process in (one, two)] == [(0, 0), (0, 0)]
 
 
 async def test_who_starts_later_knows_who_rests(one: Process, db: Database) -> None:

@@ -33,7 +33,7 @@ async def test_greylisting_is_retried_durably_and_then_accepted(line: Line, wire
     assert [attempt["outcome"] for attempt in attempts] == ["temporary", "accepted"]
 
 
-async def test_a_refused_mailbox_fails_for_good_and_is_suppressed(line: Line, wire: SmtpWire) -> None:
+async def test_a_refused_mailbox_has_bounced_for_good_and_is_suppressed(line: Line, wire: SmtpWire) -> None:
     wire.at(Step.RCPT, Answer("550 5.1.1 no such user"))
 
     async with line.worker():
@@ -41,7 +41,7 @@ async def test_a_refused_mailbox_fails_for_good_and_is_suppressed(line: Line, wi
         [row] = await line.settled(1)
 
     [suppression] = await line.sql("select address, reason from suppressions")
-    assert (row["status"], row["reason"]) == ("failed", "permanent")
+    assert (row["status"], row["reason"]) == ("bounced", "hard_bounce")
     assert (suppression["address"], suppression["reason"]) == ("alice@example.com", "hard_bounce")
 
 

@@ -22,7 +22,7 @@ async def broken(line: Line) -> list[dict[str, object]]:
     ("faults", "expected"),
     [
         ([], {"accepted"}),
-        ([(Step.RCPT, Answer("550 5.1.1 no such user"))], {"failed"}),
+        ([(Step.RCPT, Answer("550 5.1.1 no such user"))], {"bounced"}),
         ([(Step.RCPT, Answer("450 4.2.0 later"))], {"queued"}),
         ([(Step.DOT, Drop(accepted=True))], {"uncertain"}),
         ([(Step.GREETING, Answer("421 closed"))], {"queued"}),

@@ -6,10 +6,10 @@ from datetime import timedelta
 
 import pytest
 
-from notifications.after import NOT_BEGUN, REPEATED, Accepted, Continues, Failed, Next, RetryPolicy, Waits, after
+from notifications.after import REPEATED, Accepted, Bounced, Continues, Failed, Next, RetryPolicy, Waits, after
 from notifications.categories import UncertainPolicy
 from notifications.status import Reason, Status
-from providers.receipt import Outcome, SendReceipt
+from providers.receipt import NOT_BEGUN, PAUSED, Outcome, SendReceipt
 from tests.notifications.builders import NOW, a_mail, a_receipt
 
 POLICY = RetryPolicy(
@@ -191,3 +191,50 @@ def test_a_known_key_with_another_payload_proves_acceptance_only_on_a_repeat(
     receipt = a_receipt(Outcome.PERMANENT, error=REPEATED)
 
     assert verdict(receipt, pinned=pinned, tries=tries, idempotent=True) == expected
+
+
+@pytest.mark.parametrize(("pinned", "expected"), [(False, Bounced()), (True, Failed(reason=Reason.UNCONFIRMED))])
+def test_a_refused_mailbox_has_bounced_unless_an_earlier_attempt_may_have_arrived(pinned: bool, expected: Next) -> None:
+    receipt = a_receipt(Outcome.PERMANENT, recipient_refused=True)
+
+    assert verdict(receipt, pinned=pinned, other="resend", tries=3) == expected
+
+
+@pytest.mark.parametrize("pinned", [False, True])
+@pytest.mark.parametrize("other", [None, "resend"])
+def test_waiting_for_an_account_leads_nowhere_else_and_costs_no_try(pinned: bool, other: str | None) -> None:
+    receipt = a_receipt(Outcome.THROTTLED, error=PAUSED, retry_after=timedelta(seconds=7))
+
+    expected = waits(Reason.THROTTLED, timedelta(seconds=7), pinned=pinned, tried=False)
+    assert verdict(receipt, pinned=pinned, other=other, tries=50, opened_at=NOW - timedelta(days=3)) == expected
+
+
+@pytest.mark.parametrize(
+    ("pinned", "tried_at", "other", "moves"),
+    [
+        (False, frozenset(), "resend", True),
+        (False, frozenset({"smtp"}), "resend", True),
+        (False, frozenset(), None, False),
+        (False, frozenset({"resend"}), "resend", False),
+        (True, frozenset({"smtp"}), "resend", False),
+    ],
+)
+def test_a_provider_that_rests_is_left_where_that_may_be_and_else_waited_for_without_end(
+    pinned: bool, tried_at: frozenset[str], other: str | None, moves: bool
+) -> None:
+    receipt = a_receipt(Outcome.NOT_SENT, error=PAUSED, retry_after=timedelta(seconds=20))
+
+    next_ = verdict(receipt, pinned=pinned, other=other, tried_at=tried_at, tries=50, opened_at=NOW - timedelta(days=3))
+
+    assert next_ == (
+        Continues(provider="resend", was_tried=False)
+        if moves
+        else waits(Reason.BREAKER, timedelta(seconds=20), pinned=pinned, tried=False)
+    )
+
+
+@pytest.mark.parametrize("outcome", [Outcome.NOT_SENT, Outcome.MISCONFIGURED])
+def test_once_failed_over_a_mail_is_retried_where_it_is(outcome: Outcome) -> None:
+    next_ = verdict(a_receipt(outcome), other="resend", tries=1, tried_at=frozenset({"resend"}))
+
+    assert next_ == waits(Reason.RETRY, timedelta(seconds=30), pinned=False)

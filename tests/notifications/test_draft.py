@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifications.draft import NORMAL_LANE, URGENT_LANE, RateDefaults, slot_wants, spaced
+from notifications.draft import NORMAL_LANE, URGENT_LANE
 from notifications.facts import RecipientFacts
 from notifications.letter import choose_template, request_content
 from notifications.ports import SlotWant
 from notifications.request import NotificationRequest, Recipient
 from notifications.sender_address import SenderAddress
+from notifications.slots import RateDefaults, slot_wants, spaced
 from notifications.status import Reason, Status
 from notifications.template import TemplateVersion
 from providers.mailbox import Mailbox

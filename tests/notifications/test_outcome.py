@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from notifications.after import Accepted, Continues, Failed, Next, Waits
+from notifications.after import Accepted, Bounced, Continues, Failed, Next, Waits
 from notifications.outcome import Attempted, attempt_row, change_after, continued, handed_back
 from notifications.status import Reason, Status
 from notifications.transition import AttemptRow, Fence, Leaves, Opens, Parks
@@ -28,6 +28,7 @@ def attempted(receipt: SendReceipt, **mail: object) -> Attempted:
     [
         (Accepted(), Status.ACCEPTED, None, Leaves()),
         (FAILED, Status.FAILED, Reason.PERMANENT, Leaves()),
+        (Bounced(), Status.BOUNCED, Reason.HARD_BOUNCE, Leaves()),
         (RETRY, Status.QUEUED, Reason.RETRY, Parks(due_at=later(minutes=1), reason=Reason.RETRY, is_pinned=True)),
         (
             MOVES,
@@ -79,7 +80,10 @@ def test_a_reply_is_kept_in_part_and_without_nul() -> None:
 
 
 @pytest.mark.parametrize("is_secret", [False, True])
-@pytest.mark.parametrize(("next_", "is_over"), [(Accepted(), True), (FAILED, True), (RETRY, False), (MOVES, False)])
+@pytest.mark.parametrize(
+    ("next_", "is_over"),
+    [(Accepted(), True), (Bounced(), True), (FAILED, True), (RETRY, False), (MOVES, False)],
+)
 def test_a_secret_is_forgotten_when_it_is_over_and_not_before(next_: Next, is_over: bool, is_secret: bool) -> None:
     change = change_after(a_mail(is_secret=is_secret), next_, attempt=None)
 
@@ -87,7 +91,8 @@ def test_a_secret_is_forgotten_when_it_is_over_and_not_before(next_: Next, is_ov
 
 
 @pytest.mark.parametrize(
-    ("refused", "next_", "suppresses"), [(True, FAILED, True), (False, FAILED, False), (True, RETRY, False)]
+    ("refused", "next_", "suppresses"),
+    [(True, Bounced(), True), (True, FAILED, True), (False, FAILED, False), (True, RETRY, False)],
 )
 def test_only_a_refused_mailbox_that_failed_for_good_is_suppressed(
     refused: bool, next_: Next, suppresses: bool
@@ -98,14 +103,26 @@ def test_only_a_refused_mailbox_that_failed_for_good_is_suppressed(
 
 
 def test_the_next_attempt_is_the_same_mail_at_the_other_provider() -> None:
-    mail = a_mail(tries=1)
+    mail, receipt = a_mail(tries=1, tried_at=frozenset({"smtp"})), a_receipt(Outcome.NOT_SENT)
+    row = attempt_row(attempted(receipt), receipt, MOVES, "worker:7")
 
-    assert continued(mail, change_after(mail, MOVES, attempt=None)) == replace(
-        mail, attempt=4, tries=2, provider="resend"
-    )
+    assert row is not None
+    next_ = continued(mail, change_after(mail, MOVES, attempt=row, next_mail_from="noreply@fallback.example"))
+    assert next_ == replace(mail, attempt=4, tries=2, provider="resend", mail_from="noreply@fallback.example")
+    assert not next_.may_move
 
 
-@pytest.mark.parametrize("next_", [Accepted(), FAILED, RETRY])
+def test_who_goes_on_from_a_provider_that_rests_has_not_been_tried_there() -> None:
+    mail, receipt = a_mail(), a_receipt(Outcome.NOT_SENT, error="paused")
+    moves = Continues(provider="resend", was_tried=False)
+
+    assert attempt_row(attempted(receipt), receipt, moves, "worker:7") is None
+    next_ = continued(mail, change_after(mail, moves, attempt=None))
+    assert next_ == replace(mail, attempt=4, provider="resend")
+    assert next_.may_move
+
+
+@pytest.mark.parametrize("next_", [Accepted(), Bounced(), FAILED, RETRY])
 def test_nothing_follows_what_is_over_or_waits(next_: Next) -> None:
     assert continued(a_mail(), change_after(a_mail(), next_, attempt=None)) is None
 

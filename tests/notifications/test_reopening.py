@@ -9,11 +9,12 @@ from uuid import UUID
 
 import pytest
 
-from notifications.content import encode
+from notifications.content import Enclosed, FileRef, encode
 from notifications.facts import RecipientFacts
 from notifications.status import Reason, Status
 from notifications.template import pin
 from notifications.transition import Leaves, Opens, Parks, Waiting
+from providers.provider import Capability
 from providers.receipt import Outcome
 from tests.notifications.builders import (
     ADDRESS,
@@ -172,3 +173,31 @@ async def test_while_the_account_rests_it_waits() -> None:
     change = (await setting.decide(retried(is_pinned=True))).change
 
     assert change.queue == Parks(due_at=later(minutes=3), reason=Reason.THROTTLED, is_pinned=True)
+
+
+async def test_while_its_provider_is_turned_away_from_it_waits_a_little_apart_from_the_others() -> None:
+    setting = Setting()
+    setting.smtp.answer = {"outcome": Outcome.NOT_SENT, "error": "connect_failed"}
+    for _ in range(5):
+        await setting.providers.send("smtp", a_message(), yes)
+
+    [first, other] = [(await setting.decide(retried(is_pinned=pinned))).change for pinned in (False, True)]
+
+    assert isinstance(first.queue, Parks)
+    assert isinstance(other.queue, Parks)
+    assert (first.status, first.reason, first.queue.is_pinned) == (Status.QUEUED, Reason.BREAKER, False)
+    assert other.queue.is_pinned
+    assert later(seconds=30) <= first.queue.due_at == other.queue.due_at <= later(seconds=45)
+
+
+async def test_a_file_s_mail_is_opened_only_where_files_can_go() -> None:
+    enclosed = Enclosed(files=(FileRef(filename="a.pdf", content_type="application/pdf", cid=None, sha256="ab"),))
+    setting = Setting()
+
+    without = (await setting.decide(waiting(content=replace(REQUEST, enclosed=enclosed)))).change
+    setting.smtp.capabilities = frozenset({Capability.ATTACHMENTS})
+    opened = await setting.decide(waiting(content=replace(REQUEST, enclosed=enclosed)))
+
+    assert (without.status, without.reason) == (Status.QUEUED, Reason.SENDER)
+    assert opened.mail is not None
+    assert opened.mail.content.enclosed == enclosed

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from notifications.after import RetryPolicy
 from notifications.facts import EventKey, RecipientFacts, RecipientKey, Seen, TenantSettings
-from notifications.ports import BatchFacts, Claim
+from notifications.ports import BatchFacts, Claim, SlotWant
 from notifications.render import Renderer
-from notifications.reopening import Reopened, Reopening
+from notifications.reopened import Reopened
+from notifications.reopening import Reopening
 from notifications.routing import Routing
 from notifications.sender_address import SenderPolicy
+from notifications.slots import RateDefaults
 from notifications.status import Reason, Status
 from notifications.template import TemplateVersion
 from notifications.transition import Fence, Taken, Waiting
@@ -96,13 +98,26 @@ def retried(**changes: Any) -> Waiting:
     fields: dict[str, Any] = {
         "content": RENDERED,
         "tries": 1,
-        "tried_at": frozenset({"smtp"}),
         "reason": Reason.RETRY,
         "provider": "smtp",
         "mail_from": "old@outbound.example",
         "opened_at": later(hours=-1),
     }
-    return waiting(**fields | changes)
+    fields |= changes
+    tried_at = frozenset({fields["provider"]} if fields["provider"] else ())
+    return waiting(**{"tried_at": tried_at} | fields)
+
+
+class SlotsAt:
+    """Gives slots an hour after each other, the first one after `first`."""
+
+    def __init__(self, first: timedelta) -> None:
+        self.first = first
+        self.wants: list[SlotWant] = []
+
+    async def reserve(self, wants: Sequence[SlotWant], now: datetime) -> Sequence[Sequence[datetime]]:
+        self.wants += wants
+        return [[now + self.first + timedelta(hours=number) for number in range(want.count)] for want in wants]
 
 
 class Setting:
@@ -117,12 +132,18 @@ class Setting:
         service_enabled: bool = True,
         domains: frozenset[str] = frozenset(),
         idempotent: bool = False,
+        slot_after: timedelta = timedelta(),
+        choice: Choice = Choice("smtp"),  # noqa: B008 - a frozen value
     ) -> None:
         self.smtp = ScriptedProvider("smtp", idempotent=idempotent, domains=domains)
-        self.providers = ProviderManager({"smtp": self.smtp}, Choice("smtp"), now=Clock())
+        others = {name: ScriptedProvider(name, idempotent=True) for name in choice.names - {"smtp"}}
+        self.providers = ProviderManager({"smtp": self.smtp, **others}, choice, now=Clock())
         self.ledger = KnownFacts(tenant or a_tenant(), recipient or RecipientFacts(), template or a_template())
+        self.slots = SlotsAt(slot_after)
         self.reopening = Reopening(
             ledger=self.ledger,
+            limiter=self.slots,
+            rate=RateDefaults(),
             renderer=Renderer(),
             routing=Routing(policy=SenderPolicy(email_from="noreply@outbound.example"), providers=self.providers),
             retry=RetryPolicy(max_age=timedelta(hours=24), uncertain_delay=timedelta(minutes=5)),

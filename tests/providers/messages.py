@@ -13,7 +13,7 @@ from providers.message import OutboundMessage
 
 NOTIFICATION = UUID("0193a5f0-0000-8000-8000-00000000002a")
 TENANT = UUID("7d0c0000-0000-4000-8000-000000000001")
-searched = settings(derandomize=True, max_examples=60, deadline=None)
+searched = settings(derandomize=True, max_examples=150, deadline=None)
 """For properties: the same examples every time, and no clock."""
 
 

@@ -17,6 +17,7 @@ def a_provider(wire: SmtpWire, *, tls_context: ssl.SSLContext | None = None, **c
         "tls": "none",
         "connect_timeout": timedelta(seconds=5),
         "command_timeout": timedelta(seconds=5),
+        "block_timeout": timedelta(seconds=5),
         "data_timeout": timedelta(seconds=5),
         **changes,
     }

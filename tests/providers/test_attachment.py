@@ -17,7 +17,8 @@ def test_lines_are_those_of_the_standard_library_with_crlf() -> None:
 def test_equal_contents_are_encoded_once() -> None:
     cache = Base64Cache(max_bytes=1000)
 
-    assert cache.lines(b"x" * 100) is cache.lines(bytes(b"x" * 100))
+    assert cache.lines(b"x" * 100) is cache.lines(bytes(bytearray(b"x" * 100)))
+    assert cache.encodings == 1
 
 
 def test_the_least_recently_used_content_makes_room() -> None:
@@ -35,3 +36,4 @@ def test_what_is_larger_than_the_cache_is_not_kept() -> None:
     cache = Base64Cache(max_bytes=10)
 
     assert cache.lines(b"x" * 100) is not cache.lines(b"x" * 100)
+    assert cache.encodings == 2

@@ -75,6 +75,7 @@ def test_a_cleaned_file_name_is_clean_and_fit_for_an_attachment(name: str) -> No
         ("a.jpg", "image/jpg", "image/jpeg"),
         ("a.csv", "application/vnd.ms-excel", "text/csv"),
         ("a.csv", "text/csv; charset=utf-8", "text/csv; charset=utf-8"),
+        ("a.csv", "application/csv; charset=utf-8", "text/csv; charset=utf-8"),
         ("a.log", "text/plain", "text/plain"),
         ("a.zip", "application/x-zip-compressed", "application/zip"),
         ("a.ics", "text/calendar; charset=utf-8; method=REQUEST", "text/calendar; charset=utf-8; method=REQUEST"),
@@ -121,11 +122,12 @@ def test_an_attachment_made_without_the_policy_has_an_agreed_type_too() -> None:
 @pytest.mark.parametrize(
     "filename",
     [
-        "a.exe", "A.EXE", "invoice.pdf.exe", "invoice.pdf            .exe", "a.exe.", "a.exe . .", "a.exe\u200b", "a.ex\u00ade",
-        "fdp\u202eexe.exe", "a.ｅｘｅ", "a．exe", "a\u2024exe", "a.exe\u00a0", "a. exe", ".exe",
-        "a.com", "a.bat", "a.cmd", "a.scr", "a.js", "a.jse", "a.vbs", "a.msi", "a.jar", "a.ps1", "a.hta", "a.html", "a.htm",
-        "a.svg", "a.lnk", "a.iso", "a.img", "a.docm", "a.xlsm", "a.pptm", "a.url", "a.reg", "a.dll", "a.apk", "a.dmg", "a.sh",
-        "a.py", "a.vhd", "a.one.appref-ms", "a.{3050F4D8-98B5-11CF-BB82-00AA00BDCE0B}",
+        "a.exe", "A.EXE", "invoice.pdf.exe", "invoice.pdf            .exe", "a.exe.", "a.exe . .", "a.exe\u200b",
+        "a.ex\u00ade", "fdp\u202eexe.exe", "a.\uff45\uff58\uff45", "a\uff0eexe", "a\u2024exe", "a.exe\u00a0",
+        "a. exe", ".exe",
+        "a.com", "a.bat", "a.cmd", "a.scr", "a.js", "a.jse", "a.vbs", "a.msi", "a.jar", "a.ps1", "a.hta", "a.html",
+        "a.htm", "a.svg", "a.lnk", "a.iso", "a.img", "a.docm", "a.xlsm", "a.pptm", "a.url", "a.reg", "a.dll", "a.apk",
+        "a.dmg", "a.sh", "a.py", "a.vhd", "a.pdf.appref-ms", "a.{3050F4D8-98B5-11CF-BB82-00AA00BDCE0B}",
     ],
 )  # fmt: skip
 def test_a_file_that_runs_when_it_is_opened_is_refused_however_it_is_written(filename: str) -> None:

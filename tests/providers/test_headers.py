@@ -24,7 +24,8 @@ PADDED = "a@evil.example, pad pad pad pad pad pad pad pad pad pad pad pad pad pa
 COMMAS = "Doe, Zoë, of the department of very long names, and of commas, that are encoded"  # CVE-2025-1795
 COMMENT = "(a comment that goes on (and on) and on \\) until it has to be folded somewhere near its end) x"  # gh-143935
 HOSTILE = [
-    ENCODED_BCC, PADDED, COMMAS, COMMENT, "=?utf-8?b?YQpCY2M6IGVAeA==?= tail", "a\r\nBcc: e@x", "a\n\nbody", "a\x00b\x7f",
+    ENCODED_BCC, PADDED, COMMAS, COMMENT, "=?utf-8?b?YQpCY2M6IGVAeA==?= tail", "a\r\nBcc: e@x", "a\n\nbody",
+    "a\x00b\x7f",
     "a\x0bb\x0cc\x1cd\x85e\u2028f\u2029", "right \u202eto left\u2066", "x" * 300, "word " * 70, 'quote " and \\',
     "alice@example.org]<bob@example.org>", "group: a, b;", "Zoë " * 40, "鍵" * 120, "🔑" * 60, "\ud800 lone", ": colon",
     "=?utf-8?q?=E2=82?= =?utf-8?q?=AC?=", "=? x ?=", "=?", ".", "-- \r\n.\r\n", "\u200b", "\t", "", "a\u00a0b\u3000c",

@@ -129,14 +129,22 @@ async def test_the_mark_is_not_asked_for(wire: ResendWire, provider: ResendProvi
         (Refuse(429, "monthly_quota_exceeded"), Outcome.NOT_SENT, "quota"),
         (Refuse(500, "internal_server_error"), Outcome.UNKNOWN, "internal_server_error"),
         (Raw(503, b"<html>", "text/html"), Outcome.UNKNOWN, "http_503"),
-        (Raw(200, b"<html>", "text/html", accepted=True), Outcome.UNKNOWN, "application_error"),
-        (Raw(200, b"{broken", accepted=True), Outcome.UNKNOWN, "application_error"),
+        (Raw(200, b"<html>", "text/html", accepted=True), Outcome.UNKNOWN, "no_id"),
+        (Raw(200, b"{broken", accepted=True), Outcome.UNKNOWN, "no_id"),
         (Raw(200, b"{}", accepted=True), Outcome.UNKNOWN, "no_id"),
         (Raw(200, b"[1]", accepted=True), Outcome.UNKNOWN, "no_id"),
         (Raw(200, b'{"id": 7}', accepted=True), Outcome.UNKNOWN, "no_id"),
-        (Raw(200, b"null", accepted=True), Outcome.UNKNOWN, "no_content"),
-        (Raw(204, b"", accepted=True), Outcome.UNKNOWN, "application_error"),
-        (Raw(307, b"{}"), Outcome.UNKNOWN, "no_id"),
+        (Raw(200, b"null", accepted=True), Outcome.UNKNOWN, "no_id"),
+        (Raw(204, b"", accepted=True), Outcome.UNKNOWN, "no_id"),
+        (Raw(200, b'{"id": ""}', accepted=True), Outcome.UNKNOWN, "no_id"),
+        (Raw(200, b'{"id": "\\u0000"}', accepted=True), Outcome.UNKNOWN, "no_id"),
+        # the SDK takes the status in the body for the answer's own
+        (Raw(200, b'{"statusCode": 422, "name": "validation_error"}', accepted=True), Outcome.UNKNOWN, "no_id"),
+        # nested too deeply, a number of too many digits, a name that cannot be a key: the SDK breaks on each
+        (Raw(200, b"[" * 100_000, accepted=True), Outcome.UNKNOWN, "no_id"),
+        (Raw(200, b"1" * 5000, accepted=True), Outcome.UNKNOWN, "no_id"),
+        (Raw(429, b'{"name": ["rate_limit_exceeded"]}'), Outcome.THROTTLED, "http_429"),
+        (Raw(307, b'{"id": "x"}'), Outcome.UNKNOWN, "http_307"),
         (Drop(), Outcome.UNKNOWN, "lost"),
         (Drop(accepted=True), Outcome.UNKNOWN, "lost"),
         (Hang(), Outcome.UNKNOWN, "timeout"),
@@ -181,6 +189,7 @@ async def test_a_hundred_keys_at_once_never_mix(wire: ResendWire) -> None:
 
     assert {receipt.outcome for receipt in receipts} == {Outcome.ACCEPTED}
     assert len(wire.accepted) == 100
+    assert len({mail.api_key for mail in wire.accepted}) == 100
     assert all(mail.api_key == f"re_{UUID(mail.idempotency_key).int}" for mail in wire.accepted)
 
 
@@ -189,6 +198,20 @@ async def test_connections_are_kept_between_mails(wire: ResendWire, provider: Re
         await provider.send(a_message(notification_id=UUID(int=number)), yes)
 
     assert len(wire.connections) == 1
+
+
+async def test_a_hundred_mails_at_once_share_a_bounded_pool(wire: ResendWire) -> None:
+    provider = a_provider(wire, max_connections=8)
+
+    for _ in range(2):  # the second round is repeats, over the same connections
+        await asyncio.gather(
+            *(provider.send(a_message(notification_id=UUID(int=number)), yes) for number in range(100))
+        )
+    await provider.aclose()
+
+    assert len(wire.requests) == 200
+    assert len(wire.accepted) == 100
+    assert len(wire.connections) <= 8
 
 
 async def test_without_bound_credentials_nothing_leaves(wire: ResendWire, provider: ResendProvider) -> None:
@@ -211,12 +234,44 @@ def test_a_key_does_not_show_in_a_repr() -> None:
     assert "re_secret" not in repr(ResendConfig(api_key="re_secret"))
 
 
+LIST = "GET /domains"
+
+
 async def test_health_knows_a_wrong_key_from_one_that_may_only_send(wire: ResendWire, provider: ResendProvider) -> None:
     assert await provider.is_healthy()
 
-    wire.api_keys = {"re_other"}
+    wire.sending_keys = {"re_test"}
+    assert await provider.is_healthy()
 
+    wire.api_keys = {"re_other"}
     assert not await provider.is_healthy()
+    assert wire.requests == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "is_healthy"),
+    [
+        (Refuse(429, "rate_limit_exceeded"), True),
+        (Refuse(403, "suspended_api_key"), False),
+        (Refuse(401, "missing_api_key"), False),
+        (Refuse(500, "internal_server_error"), False),
+        (Raw(503, b"<html>", "text/html"), False),
+        (Raw(200, b"<html>", "text/html"), False),  # a portal, or a wrong RESEND_API_URL
+        (Raw(204, b""), False),
+        (Raw(404, b'{"name": {"restricted_api_key": 1}}'), False),
+        (Raw(200, b"[" * 100_000), False),
+        (Raw(302, b"{}"), False),
+        (Drop(), False),
+        (Hang(), False),
+    ],
+)
+async def test_health_is_an_answer_of_the_api_that_knows_us(wire: ResendWire, fault: Fault, is_healthy: bool) -> None:
+    provider = a_provider(wire, timeout=timedelta(milliseconds=200 if isinstance(fault, Hang) else 5000))
+    wire.once(fault, LIST)
+
+    assert await provider.is_healthy() is is_healthy
+    assert await provider.is_healthy()
+    await provider.aclose()
 
 
 def test_only_verified_domains_and_the_default_may_stand_in_from() -> None:

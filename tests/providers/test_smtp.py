@@ -7,10 +7,11 @@ from datetime import timedelta
 
 import pytest
 
-from providers.mailbox import Mailbox
+from providers.errors import InvalidAddressError, InvalidMessageError
+from providers.mailbox import Mailbox, parse_address
 from providers.mime import serialize
 from providers.receipt import Outcome
-from providers.smtp import SmtpProvider
+from providers.smtp import SmtpConfig, SmtpProvider
 from tests.providers.messages import a_message, yes
 from tests.providers.relay import a_provider
 from tests.wires.smtp import Answer, Drop, Fault, Hang, SmtpWire, Step, smtp_wire
@@ -86,6 +87,74 @@ async def test_a_fault_at_a_step_is_told_by_what_may_have_been_delivered(
     assert following.outcome is Outcome.ACCEPTED
 
 
+@pytest.mark.parametrize("step", [Step.GREETING, Step.EHLO, Step.AUTH, Step.MAIL, Step.RCPT, Step.DATA, Step.DOT])
+async def test_a_relay_that_closes_at_any_step_has_not_sent_and_the_next_mail_goes_through(
+    wire: SmtpWire, step: Step
+) -> None:
+    wire.credentials = ("user", "pass")
+    provider = a_provider(wire, username="user", password="pass")
+    wire.once(step, Answer("421 4.3.2 closing"))
+
+    receipt = await provider.send(a_message(), yes)
+    following = await provider.send(a_message(), yes)
+    await provider.aclose()
+
+    assert (receipt.outcome, receipt.reply_code) == (Outcome.NOT_SENT, 421)
+    assert following.outcome is Outcome.ACCEPTED
+    assert wire.connections == 2
+
+
+async def test_a_relay_that_closes_after_a_refusal_costs_the_next_mail_nothing(
+    wire: SmtpWire, provider: SmtpProvider
+) -> None:
+    wire.once(Step.RCPT, Answer("550 5.1.1 nobody"))
+    wire.once(Step.RSET, Answer("421 4.7.0 too many errors"))
+
+    refused = await provider.send(a_message(), yes)
+
+    assert refused.error == "recipient_refused"
+    assert (await provider.send(a_message(), yes)).outcome is Outcome.ACCEPTED
+
+
+async def test_a_relay_that_limits_us_says_how_long_everybody_waits(wire: SmtpWire, provider: SmtpProvider) -> None:
+    wire.once(Step.MAIL, Answer("450 4.7.1 Error: too much mail from 192.0.2.1"))
+
+    receipt = await provider.send(a_message(), yes)
+
+    assert (receipt.outcome, receipt.retry_after) == (Outcome.THROTTLED, timedelta(minutes=1))
+
+
+def test_the_time_outs_are_those_of_the_standard() -> None:
+    config = SmtpConfig(hostname="mail.example.com", port=25)
+
+    assert config.command_timeout == timedelta(minutes=5)
+    assert config.block_timeout == timedelta(minutes=3)
+    assert config.data_timeout == timedelta(minutes=10)
+
+
+def test_an_address_that_needs_smtputf8_is_refused_with_the_reason_before_anything_is_sent() -> None:
+    with pytest.raises(InvalidAddressError, match="its local part is not ASCII") as refused:
+        parse_address("jürgen@example.org")
+    with pytest.raises(InvalidAddressError):
+        Mailbox(None, "jürgen@example.org")
+    with pytest.raises(InvalidMessageError, match="rcpt_to is not a plain ASCII addr-spec"):
+        a_message(rcpt_to="jürgen@example.org")
+
+    assert "jürgen" not in str(refused.value)
+    assert parse_address("jane@bücher.example.org") == "jane@xn--bcher-kva.example.org"
+
+
+async def test_a_large_mail_arrives_whole_in_pieces(wire: SmtpWire, provider: SmtpProvider) -> None:
+    message = a_message(html=None, text="".join(f".{number:07}\n" for number in range(40_000)))
+
+    receipt = await provider.send(message, yes)
+
+    assert receipt.outcome is Outcome.ACCEPTED
+    [received] = wire.accepted
+    assert len(received.content) > 6 * 65_536
+    assert received.content == serialize(message)
+
+
 async def test_a_server_from_before_esmtp_is_greeted_with_helo(wire: SmtpWire, provider: SmtpProvider) -> None:
     wire.at(Step.EHLO, Answer("502 what"))
 
@@ -131,7 +200,7 @@ async def test_what_is_larger_than_the_server_takes_is_not_sent() -> None:
 
     assert (large.outcome, large.error) == (Outcome.PERMANENT, "too_large")
     assert small.outcome is Outcome.ACCEPTED
-    assert wire.steps.count(Step.MAIL) == 1
+    assert [wire.steps.count(step) for step in (Step.MAIL, Step.RCPT, Step.DATA)] == [1, 1, 1]
 
 
 async def test_a_relay_that_does_not_answer_noop_is_not_healthy(wire: SmtpWire) -> None:

@@ -41,6 +41,13 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class Raw:
+    """Answer these octets, as they are."""
+
+    octets: bytes
+
+
+@dataclass(frozen=True)
 class Drop:
     """Reset the connection instead of answering. At DOT with `accepted`, the mail was taken: the lost reply."""
 
@@ -52,7 +59,7 @@ class Hang:
     """Never answer."""
 
 
-Fault = Answer | Drop | Hang
+Fault = Answer | Raw | Drop | Hang
 
 
 @dataclass(frozen=True)
@@ -74,6 +81,7 @@ class SmtpWire:
         self.accepted: list[Received] = []
         self.connections = 0
         self.logins: list[tuple[str, str]] = []
+        self.mechanisms: list[str] = []
         self.credentials: tuple[str, str] | None = None
         self.steps: list[Step] = []
         self._lasting: dict[Step, Fault] = {}
@@ -143,8 +151,11 @@ class _Handler:
             return "250 2.0.0 Ok: queued as 4711"
         if isinstance(fault, Answer):
             return fault.line
-        await server.fail(fault)
-        return "never seen"
+        if isinstance(fault, Raw):
+            server.say(fault.octets)
+        else:
+            await server.fail(fault)
+        return ""
 
 
 class _Session(SMTP):
@@ -192,10 +203,22 @@ class _Session(SMTP):
             self.reset()
         await asyncio.get_running_loop().create_future()
 
+    def say(self, octets: bytes) -> None:
+        """Write these octets and nothing more."""
+        self._writer.write(octets)
+
+    async def push(self, status: str | bytes) -> None:
+        """Answer, unless the answer is given already."""
+        if status:
+            await super().push(status)
+
     async def _goes_on(self, step: Step) -> bool:
         fault = self._wire.fault(step)
         if fault is None:
             return True
+        if isinstance(fault, Raw):
+            self.say(fault.octets)
+            return False
         if not isinstance(fault, Answer):
             await self.fail(fault)
         await self.push(fault.line)
@@ -240,12 +263,13 @@ class _Session(SMTP):
             await super().smtp_NOOP(arg)
 
     def _authenticate_user(
-        self, _server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, data: object
+        self, _server: SMTP, _session: Session, _envelope: Envelope, mechanism: str, data: object
     ) -> AuthResult:
         if not isinstance(data, LoginPassword):
             return AuthResult(success=False, handled=False)
         login = (data.login.decode(), data.password.decode())
         self._wire.logins.append(login)
+        self._wire.mechanisms.append(mechanism)
         return AuthResult(success=login == self._wire.credentials, handled=False)
 
 

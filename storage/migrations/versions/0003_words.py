@@ -1,0 +1,11 @@
+"""Words."""
+
+from storage.migrations.statements import run_sql
+
+revision = "0003"
+down_revision = "0002"
+
+
+def upgrade() -> None:
+    """Apply the SQL beside this file."""
+    run_sql(__file__)
