@@ -15,8 +15,21 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, DirectoryPath, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    DirectoryPath,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from outbound.provider_words import ProviderWords, foreign_words, provider_config
+
+__all__ = ["LEGACY", "UNSET", "Settings", "SettingsError", "load", "provider_config"]
 
 _SECRETS_DIR = "/run/secrets"
 
@@ -180,6 +193,13 @@ class Settings(BaseSettings):
             raise ValueError("EMAIL_FALLBACK_PROVIDER should be another provider than EMAIL_PROVIDER")
         return self
 
+    _foreign: ProviderWords = PrivateAttr(default_factory=ProviderWords)
+
+    @property
+    def foreign(self) -> ProviderWords:
+        """What else was set, by variable: the words of providers that these settings do not know."""
+        return self._foreign
+
     @property
     def urgent_stream(self) -> str:
         """The stream that is read first: for authentication mail."""
@@ -216,35 +236,13 @@ def load(needs: Collection[str] = (), *, overrides: Mapping[str, str] | None = N
         raise SettingsError(_one_line(error, renamed)) from None  # the cause would hold the value
     _check_needs(settings, needs)
     _check_providers(settings)
+    own = {str(field.validation_alias) for field in Settings.model_fields.values()} | set(LEGACY.values())
+    settings.foreign.update(foreign_words(given, folder, own))
     return settings
 
 
 def _build(**values: Any) -> Settings:
     return Settings(**values)
-
-
-def provider_config(settings: Settings) -> dict[str, str]:
-    """Return what the providers are built from, by variable, secrets in the clear; what is unset is absent."""
-    values = {
-        "EMAIL_HOST": settings.email_host,
-        "EMAIL_PORT": str(settings.smtp_port),
-        "EMAIL_USERNAME": settings.email_username,
-        "EMAIL_PASSWORD": _reveal(settings.email_password),
-        "EMAIL_TLS": settings.email_tls,
-        "EMAIL_FROM": settings.email_from,
-        "RESEND_API_KEY": _reveal(settings.resend_api_key),
-        "RESEND_API_URL": settings.resend_api_url,
-        "RESEND_VERIFIED_DOMAINS": ",".join(settings.resend_verified_domains),
-        "RESEND_DEFAULT_DOMAIN": settings.resend_default_domain,
-        "RESEND_RATE_PER_SECOND": str(settings.resend_rate_per_second),
-        "OUTBOUND_SMTP_DOMAINS": ",".join(settings.smtp_domains),
-        "OUTBOUND_SMTP_CONNECTIONS": str(settings.connections),
-    }
-    return {name: value for name, value in values.items() if value}
-
-
-def _reveal(secret: SecretStr | None) -> str | None:
-    return None if secret is None else secret.get_secret_value()
 
 
 def _resolve_legacy(given: Mapping[str, str], folder: Path | None) -> dict[str, str]:
