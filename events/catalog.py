@@ -55,7 +55,9 @@ CATALOG: Mapping[str, EventType] = {
             "user.verification_requested.v1", UserVerificationRequested, "authentication", ("user-verification",)
         ),
         EventType("user.verified.v1", UserVerified, "authentication", ("user-verified",)),
-        EventType("user.password_reset_requested.v1", UserPasswordResetRequested, "authentication", ("password-reset",)),
+        EventType(
+            "user.password_reset_requested.v1", UserPasswordResetRequested, "authentication", ("password-reset",)
+        ),
         EventType("user.invited.v1", UserInvited, "authentication", ("user-invitation",)),
         EventType("tenant.registered.v1", TenantRegistered),
         EventType("tenant.updated.v1", TenantUpdated),

@@ -25,6 +25,7 @@ EMAIL_STATUSES = (
     "suppressed",
     "uncertain",
     "cancelled",
+    "digested",
 )
 """Each is a type `email.<status>.v1`. `queued` is told only of what waits."""
 EVENT_STATUSES = ("skipped", "dead_lettered")

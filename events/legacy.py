@@ -1,7 +1,7 @@
 """The form of the system before: `{id, eventType, timestamp, payload}`, with the names and fields it used.
 
-Its real payloads hold less than ours: a ticket has no title, an issued invoice no currency, and neither names the people
-it concerns. What can be taken from another field is; nothing is guessed.
+Its real payloads hold less than ours: a ticket has no title, an issued invoice no currency, and neither names the
+people it concerns. What can be taken from another field is; nothing is guessed.
 """
 
 from __future__ import annotations

@@ -14,8 +14,8 @@ class Person(EventData):
     """Somebody an event concerns. The directory fills in what is left out."""
 
     role: Annotated[str, StringConstraints(min_length=1, max_length=64)]
-    """Why they are concerned: assignee, agent, requester, contact, client, watcher; cc or bcc for a copy ... Who works on
-    a ticket, docs/events.md lists; every other word is somebody outside."""
+    """Why they are concerned: assignee, agent, requester, contact, client, watcher; cc or bcc for a copy ... The words
+    for those who work on a ticket are listed in docs/events.md; every other word means somebody outside."""
     user_id: Identifier | None = None
     """The upstream's key of this user."""
     email: Address | None = None

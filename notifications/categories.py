@@ -54,7 +54,7 @@ class Subtype:
 def _account(
     slug: str, *, is_urgent: bool = True, is_secret: bool = False, expires_after: timedelta | None = None
 ) -> Subtype:
-    """Return what belongs to an account: its owner must hear of it. Two copies of a link harm nobody, none locks out."""
+    """Return what its owner must hear of an account. Two copies of a link harm nobody, none locks somebody out."""
     return Subtype(
         slug=slug,
         category="authentication",
@@ -71,6 +71,7 @@ CATEGORIES: Mapping[str, Category] = {
     for category in (
         Category(slug="tickets", name="Tickets"),
         Category(slug="invoices", name="Invoices"),
+        Category(slug="digests", name="Digests"),
         Category(slug="authentication", name="Sign-in and security"),
     )
 }
@@ -89,6 +90,7 @@ _ALL = (
     Subtype(slug="invoice-issued", category="invoices"),
     Subtype(slug="invoice-overdue", category="invoices"),
     Subtype(slug="invoice-paid", category="invoices"),
+    Subtype(slug="digest", category="digests"),
     _account("user-verification", is_secret=True, expires_after=timedelta(hours=24)),
     _account("user-verified"),
     _account("password-reset", is_secret=True, expires_after=timedelta(hours=1)),

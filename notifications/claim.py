@@ -132,6 +132,8 @@ class ClaimBuilder:
             correlationid=drafted.origin.correlationid,
             content=encode_content(drafted.content) if drafted.content and status is not Status.FAILED else None,
             queue=_queue_row(drafted, owner, now),
+            digest=drafted.digest,
+            opens=drafted.opens if drafted.is_wanted else None,
             delivery_event=self.reports.of_new(
                 drafted.planned.id,
                 drafted.origin,

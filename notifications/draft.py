@@ -11,10 +11,11 @@ from notifications.facts import RecipientFacts, RecipientKey, SubtypeSettings, T
 from notifications.gates import GateInput, Verdict, judge, status_of
 from notifications.mail import Origin
 from notifications.plan import PlannedEvent, PlannedNotification, expires_at
+from notifications.ports import DigestPlace
 from notifications.sender_address import SenderAddress
 from notifications.status import Reason, Status
 from notifications.template import TemplateVersion
-from notifications.timing import quiet_until, wished_moment
+from notifications.timing import Frequency, quiet_until, wished_moment, zone_of
 from providers.mailbox import clean_line
 
 MAX_NAME_CHARS = 200
@@ -43,6 +44,8 @@ class Draft:
     content: RequestContent | RenderedContent | None = None
     enclosed: Enclosed = field(default_factory=Enclosed)
     detail: str | None = None
+    digest: DigestPlace | None = None
+    opens: DigestPlace | None = None
     has_slot: bool = False
     is_mine: bool = False
 
@@ -66,6 +69,10 @@ class Draft:
         """Let it wait."""
         self.status, self.reason, self.due_at = Status.QUEUED, reason, due_at
 
+    def collect(self, place: DigestPlace) -> None:
+        """Lay it into a digest."""
+        self.status, self.reason, self.digest = Status.COLLECTED, Reason.DIGEST, place
+
     def fail(self, reason: Reason, detail: str | None = None) -> None:
         """Give it up, visibly; `detail` is what `why` adds to the reason."""
         self.status, self.reason, self.due_at, self.detail = Status.FAILED, reason, None, detail
@@ -77,8 +84,8 @@ class Draft:
 
     @property
     def is_wanted(self) -> bool:
-        """Whether it goes, now or later."""
-        return self.status is None or self.status is Status.QUEUED
+        """Whether it goes, now or later, or is told of in a digest."""
+        return self.status is None or self.status in {Status.QUEUED, Status.COLLECTED}
 
     @property
     def shown(self) -> Shown | None:
@@ -99,6 +106,8 @@ def recipient_key(event: PlannedEvent, planned: PlannedNotification) -> Recipien
         subtype=planned.request.subtype,
         category=planned.category,
         keeps_address=SUBTYPES[planned.request.subtype].is_mandatory,
+        reader=planned.request.recipient.user_id or planned.email or "",
+        about=f"{planned.category}:{event.event.key.partition('/')[2]}",
     )
 
 
@@ -149,9 +158,34 @@ def draft(
     )
     if verdict.reason is not None:
         drafted.status, drafted.reason = status_of(verdict.reason), verdict.reason
+    elif (place := belongs_to(drafted, now)) is not None:
+        drafted.collect(place)
     elif (wait := waits_for_its_time(drafted, now)) is not None:
         drafted.park(*wait)
     return drafted
+
+
+def belongs_to(drafted: Draft, now: datetime) -> DigestPlace | None:
+    """Return the digest that a wanted notification belongs to, or None where it goes by itself.
+
+    What is urgent or mandatory, asks for a moment of its own or carries files always goes by itself. Of what may be
+    gathered within the subtype's window, the first goes at once and opens the window.
+    """
+    extras = drafted.planned.request.extras
+    if drafted.subtype.ignores_quiet_hours or extras.files or extras.send_at is not None:
+        return None
+    key = recipient_key(drafted.event, drafted.planned)
+    if drafted.facts.frequency is not Frequency.REALTIME:
+        frequency = drafted.facts.frequency
+        closes_at = drafted.facts.digest_time.next(frequency, now, zone_of(drafted.timezone))
+        return DigestPlace(reader=key.reader, about=frequency.value, closes_at=closes_at)
+    if drafted.subtype.digest_window is None:
+        return None
+    place = DigestPlace(reader=key.reader, about=key.about, closes_at=now + drafted.subtype.digest_window)
+    if drafted.facts.open_digest:
+        return place
+    drafted.opens = place
+    return None
 
 
 def waits_for_its_time(drafted: Draft, now: datetime) -> tuple[Reason, datetime] | None:

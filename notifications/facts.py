@@ -9,7 +9,7 @@ from uuid import UUID
 
 from notifications.categories import UncertainPolicy
 from notifications.template import TemplateVersion
-from notifications.timing import QuietHours
+from notifications.timing import DigestTime, Frequency, QuietHours
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +35,7 @@ class SubtypeSettings:
     is_secret: bool
     uncertain_policy: UncertainPolicy
     expires_after: timedelta | None
+    digest_window: timedelta | None = None
 
     @property
     def ignores_quiet_hours(self) -> bool:
@@ -61,7 +62,7 @@ class TenantSettings:
     """Everything tenant-wide a decision needs. `version` changes with every change to any of it.
 
     `rate_per_minute` and `rate_burst` are None where the service's default holds. `templates` holds the tenant's
-    current overrides by (name, locale).
+    current overrides by (name, locale), `branding` what its templates see as `brand`.
     """
 
     id: UUID
@@ -75,13 +76,15 @@ class TenantSettings:
     subtypes: Mapping[str, SubtypeSettings]
     email: TenantEmail = field(default_factory=TenantEmail)
     templates: Mapping[tuple[str, str], TemplateVersion] = field(default_factory=dict[tuple[str, str], TemplateVersion])
+    branding: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecipientKey:
     """Whom to look up. `email` is the event's own address, lower-case, which beats the directory's.
 
-    With `keeps_address` it does not count where somebody would rather have this kind of mail.
+    With `keeps_address` it does not count where somebody would rather have this kind of mail. `reader` and `about` name
+    the digest that it may belong to.
     """
 
     tenant_id: UUID
@@ -90,6 +93,8 @@ class RecipientKey:
     subtype: str
     category: str
     keeps_address: bool = False
+    reader: str = ""
+    about: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +102,8 @@ class RecipientFacts:
     """What directory, preferences and suppression list know; None where they know nothing.
 
     `suppressions` are the reasons listed for the address that would be used, the tenant's and global ones alike.
-    `other_email` is where they want this kind of mail instead.
+    `other_email` is where they want this kind of mail instead. `open_digest` tells whether they were told of the same
+    thing within the subtype's digest window.
     """
 
     email: str | None = None
@@ -109,6 +115,9 @@ class RecipientFacts:
     wants_category: bool | None = None
     other_email: str | None = None
     quiet: QuietHours | None = None
+    frequency: Frequency = Frequency.REALTIME
+    digest_time: DigestTime = field(default_factory=DigestTime)
+    open_digest: bool = False
     suppressions: frozenset[str] = frozenset()
 
 

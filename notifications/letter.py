@@ -21,14 +21,21 @@ DEFAULT_LOCALE = "en"
 
 
 def choose_template(drafted: Draft, system: Templates) -> TemplateVersion | None:
-    """Return the tenant's template in the recipient's language, the tenant's, the system's in it, the system's."""
-    name = drafted.subtype.slug
-    wanted = (drafted.planned.request.recipient.locale or drafted.facts.locale or DEFAULT_LOCALE).replace("_", "-")
+    """Return the template of a notification in its recipient's language."""
+    locale = drafted.planned.request.recipient.locale or drafted.facts.locale
+    return find_template(drafted.subtype.slug, locale, drafted.tenant.templates, system)
+
+
+def find_template(
+    name: str, locale: str | None, own: Mapping[tuple[str, str], TemplateVersion], system: Templates
+) -> TemplateVersion | None:
+    """Return the tenant's own template in a language, the tenant's, the system's in it, the system's."""
+    wanted = (locale or DEFAULT_LOCALE).replace("_", "-")
     locales = dict.fromkeys((wanted, wanted.partition("-")[0], DEFAULT_LOCALE))
-    for locale in locales:
-        if (own := drafted.tenant.templates.get((name, locale))) is not None:
-            return own
-    return next((found for locale in locales if (found := system.find(name, locale)) is not None), None)
+    for candidate in locales:
+        if (found := own.get((name, candidate))) is not None:
+            return found
+    return next((found for candidate in locales if (found := system.find(name, candidate)) is not None), None)
 
 
 def needs_of(enclosed: Enclosed) -> frozenset[Capability]:
@@ -65,6 +72,10 @@ def request_content(
         "recipient": person | {"name": name},
         "tenant": {"name": clean_line(drafted.tenant.name, MAX_NAME_CHARS), "slug": drafted.tenant.slug},
     }
+    if drafted.tenant.branding:
+        data["brand"] = dict(drafted.tenant.branding)
+    if drafted.timezone:
+        data["timezone"] = drafted.timezone
     to, cc = _display(drafted, batch)
     return RequestContent(
         addressing=Addressing(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -132,19 +132,25 @@ class Pipeline:
         trace: BatchTrace,
     ) -> list[Draft]:
         now = self.clock()
-        return [
-            draft(
-                event,
-                planned,
-                facts.tenants[event.key.tenant_id],
-                people[planned.id],
-                service_enabled=self.options.service_enabled,
-                traceparent=trace.origin(event),
-                now=now,
-            )
-            for event in events
-            for planned in event.notifications
-        ]
+        drafts: list[Draft] = []
+        opened: set[tuple[UUID, str, str]] = set()
+        for event in events:
+            for planned in event.notifications:
+                key = recipient_key(event, planned)
+                place, known = (key.tenant_id, key.reader, key.about), people[planned.id]
+                drafted = draft(
+                    event,
+                    planned,
+                    facts.tenants[key.tenant_id],
+                    replace(known, open_digest=True) if place in opened else known,
+                    service_enabled=self.options.service_enabled,
+                    traceparent=trace.origin(event),
+                    now=now,
+                )
+                drafts.append(drafted)
+                if drafted.opens is not None:
+                    opened.add(place)
+        return drafts
 
     async def _reserve(self, drafts: list[Draft]) -> None:
         now = self.clock()
@@ -203,7 +209,7 @@ class Pipeline:
         batch = {drafted.planned.id: drafted for drafted in drafts}
         until = time.perf_counter() + self.options.render_budget.total_seconds()
         for drafted in drafts:
-            if drafted.status is not None and drafted.due_at is None:
+            if not drafted.is_wanted:
                 continue
             template = choose_template(drafted, self.templates)
             if template is None:

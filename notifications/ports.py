@@ -50,8 +50,20 @@ class QueueRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DigestPlace:
+    """A digest by whom it is for and what it is about, and when it closes if it is opened now."""
+
+    reader: str
+    about: str
+    closes_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NotificationRow:
-    """One notification as the claim writes it."""
+    """One notification as the claim writes it.
+
+    `digest` is where a collected one lies; `opens` the window that begins with one that goes at once.
+    """
 
     id: UUID
     event: EventKey
@@ -67,6 +79,8 @@ class NotificationRow:
     correlationid: str | None
     content: StoredContent | None = None
     queue: QueueRow | None = None
+    digest: DigestPlace | None = None
+    opens: DigestPlace | None = None
     delivery_event: Mapping[str, Any] | None = None
 
 

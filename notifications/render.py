@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from jinja2 import Template, TemplateSyntaxError, UndefinedError
 from jinja2.runtime import Context
 
+from notifications.branding import DEFAULT_BRAND
 from notifications.sandbox import Sandbox, check_plain, template_globals
 from notifications.template import TemplateVersion
+from notifications.template_code import Compiled
+from notifications.template_filters import KNOWN_WORDS, WORDS
 from notifications.template_rules import RefusedError
+from notifications.translation import words_of
 from providers.mailbox import clean_line
 
 MAX_OUTPUT = 512 * 1024
@@ -26,8 +31,10 @@ MAX_SECONDS = 0.25
 """The time one mail may take to render; a system template takes a thousandth of it."""
 MAX_SUBJECT = 400
 """Characters of a subject."""
+_VERSIONS_KEPT = 1024
 _COMPILED_KEPT = 256
 _CHUNKS_A_LOOK = 8
+_GAP = re.compile(r"\n{3,}")
 _TOO_LARGE = f"the mail has more than {MAX_OUTPUT} bytes"
 
 
@@ -63,10 +70,34 @@ class _Part:
     entry: Template
     blocks: Mapping[str, list[Callable[[Context], Iterator[str]]]]
     body: Template
+    texts: Mapping[str, Any]
+    """The texts in the language of the version, by the names they have in what was compiled."""
+
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class _Kept(OrderedDict[K, V]):
+    """What was made once and is kept, the last used of it."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__()
+        self._limit = limit
+
+    def get_or_make(self, key: K, make: Callable[[], V]) -> V:
+        """Return what is kept under a key, made now if there is nothing."""
+        if key in self:
+            self.move_to_end(key)
+            return self[key]
+        self[key] = made = make()
+        if len(self) > self._limit:
+            self.popitem(last=False)
+        return made
 
 
 class Renderer:
-    """Renders in this process, one mail at a time. Each version is compiled once; the 256 last used are kept.
+    """Renders in this process, one mail at a time. Sources are compiled once, for all the languages they are said in.
 
     A template cannot read anything but its data, and is stopped by what it puts out, by its turns and by the size of
     what it builds (sandbox.py). It is not stopped by a clock: that needs a process that can be killed.
@@ -76,28 +107,31 @@ class Renderer:
         self._html = Sandbox(autoescape=True)
         self._plain = Sandbox(autoescape=False)
         self._globals = template_globals()
-        self._compiled: OrderedDict[TemplateVersion, tuple[_Part, _Part, _Part]] = OrderedDict()
+        self._versions: _Kept[TemplateVersion, tuple[_Part, _Part, _Part]] = _Kept(_VERSIONS_KEPT)
+        self._compiled: _Kept[tuple[str, ...], Compiled] = _Kept(_COMPILED_KEPT)
 
     def render(self, template: TemplateVersion, data: Mapping[str, Any]) -> Rendered:
         """Render all parts of a mail.
 
         `data` is the context: plain dicts, lists, texts, numbers, booleans and None, with `tenant` (name, slug) beside
-        the keys of the subtype. Every template sees `locale`, `range` and `brand` as well; a `brand` in the data wins.
+        the keys of the subtype, `timezone` (an IANA name) if it is known, and `brand` (branding.py). Every template
+        sees `locale`, `range` and a whole `brand` as well; what the data says of it wins.
 
         Raises:
             RenderingError: for any failure of template or data.
         """
         subject, html, text = self._parts(template)
-        variables = {**self._globals, **data, "locale": template.locale}
         try:
             check_plain(dict(data))
         except RefusedError as error:
             raise RenderingError(_label(template, "data"), None, error.message) from None
+        variables = {**self._globals, **data, "locale": template.locale, "brand": _brand(data)}
         budget = _Budget()
         return Rendered(
             subject=clean_line(_run(subject, template, variables, budget).strip(), MAX_SUBJECT),
             html=_run(html, template, variables, budget),
-            text=_run(text, template, variables, budget),
+            # What is left out of a text leaves its blank lines behind.
+            text=_GAP.sub("\n\n", _run(text, template, variables, budget)),
         )
 
     def check(self, template: TemplateVersion) -> None:
@@ -109,22 +143,14 @@ class Renderer:
         self._parts(template)
 
     def _parts(self, template: TemplateVersion) -> tuple[_Part, _Part, _Part]:
-        """Return the compiled parts of a version, compiled now if they are not kept."""
-        parts = self._compiled.get(template)
-        if parts is None:
-            parts = self._compile(template)
-            self._compiled[template] = parts
-            if len(self._compiled) > _COMPILED_KEPT:
-                self._compiled.popitem(last=False)
-        else:
-            self._compiled.move_to_end(template)
-        return parts
+        """Return the parts of a version, compiled now if they are not kept."""
+        return self._versions.get_or_make(template, lambda: self._compile(template))
 
     def _compile(self, template: TemplateVersion) -> tuple[_Part, _Part, _Part]:
-        """Compile the three parts of a template."""
-        subject = _compiled(template, "subject", self._plain.compile_line, template.subject)
+        """Make the three parts of a template."""
+        subject = self._compiled_source(template, "subject", self._plain.compile_line, template.subject)
         return (
-            _Part(name="subject", entry=subject, blocks={}, body=subject),
+            _part("subject", template, subject, subject, is_html=False),
             self._set_into_layout(template, "html", self._html, template.html, template.layout_html),
             self._set_into_layout(template, "text", self._plain, template.text, template.layout_text),
         )
@@ -133,9 +159,32 @@ class Renderer:
         self, template: TemplateVersion, name: str, sandbox: Sandbox, body_source: str, layout_source: str
     ) -> _Part:
         """Compile a body and its layout, to be run as one template."""
-        layout = _compiled(template, f"{name} layout", sandbox.compile_layout, layout_source)
-        body = _compiled(template, name, sandbox.compile_body, body_source)
-        return _Part(name=name, entry=layout, blocks={block: [run] for block, run in body.blocks.items()}, body=body)
+        layout = self._compiled_source(template, f"{name} layout", sandbox.compile_layout, layout_source)
+        body = self._compiled_source(
+            template, name, lambda source: sandbox.compile_body(source, layout.partials), body_source, layout_source
+        )
+        return _part(name, template, layout, body, is_html=sandbox is self._html)
+
+    def _compiled_source(
+        self,
+        template: TemplateVersion,
+        part: str,
+        compile_source: Callable[[str], Compiled],
+        source: str,
+        layout_source: str = "",
+    ) -> Compiled:
+        """Compile one source of a template, unless it is compiled for another language already."""
+        key = (part, source, layout_source)
+        return self._compiled.get_or_make(key, lambda: _compiled(template, part, compile_source, source))
+
+
+def _brand(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the brand with everything in it, called as the tenant is where it has no name of its own."""
+    given, tenant = data.get("brand"), data.get("tenant")
+    brand = {**DEFAULT_BRAND, **given} if isinstance(given, dict) else dict(DEFAULT_BRAND)
+    if not brand["name"] and isinstance(tenant, dict):
+        brand["name"] = tenant.get("name", "")
+    return brand
 
 
 class _Budget:
@@ -149,7 +198,20 @@ class _Budget:
         self.until = time.perf_counter() + MAX_SECONDS
 
 
-def _compiled(template: TemplateVersion, part: str, compile_source: Callable[[str], Template], source: str) -> Template:
+def _part(name: str, template: TemplateVersion, entry: Compiled, body: Compiled, *, is_html: bool) -> _Part:
+    """Put an entry, a body and the texts of both together."""
+    messages = dict.fromkeys((*entry.messages, *body.messages))
+    try:
+        texts = words_of(list(messages), template.messages, template.locale, is_html=is_html)
+    except RefusedError as error:
+        raise RenderingError(_label(template, f"{name} texts"), None, error.message) from None
+    known = dict(template.messages)
+    texts[WORDS] = {word: known[word][0] for word in KNOWN_WORDS if word in known}
+    blocks = {} if entry is body else {block: [run] for block, run in body.template.blocks.items()}
+    return _Part(name=name, entry=entry.template, blocks=blocks, body=body.template, texts=texts)
+
+
+def _compiled(template: TemplateVersion, part: str, compile_source: Callable[[str], Compiled], source: str) -> Compiled:
     """Compile one source, and say what is wrong with it where."""
     try:
         return compile_source(source)
@@ -164,7 +226,7 @@ def _compiled(template: TemplateVersion, part: str, compile_source: Callable[[st
 def _run(part: _Part, template: TemplateVersion, variables: dict[str, Any], budget: _Budget) -> str:
     """Write one part, chunk by chunk, within what is left of the budget."""
     # What `extends` does at run time: the entry's context, with the body's blocks in front of its own.
-    context = part.entry.new_context(variables, shared=True)
+    context = part.entry.new_context({**variables, **part.texts}, shared=True)
     context.blocks.update(part.blocks)
     try:
         return _collect(part.entry.root_render_func(context), budget)

@@ -15,7 +15,7 @@ from notifications.mail import Origin
 from notifications.status import Reason, Status
 from notifications.transition import Parks, Transition
 
-_UNPUBLISHED = frozenset({Status.SENDING})
+_UNPUBLISHED = frozenset({Status.SENDING, Status.COLLECTED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

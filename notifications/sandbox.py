@@ -8,21 +8,24 @@ the renderer counts. What a template may be written with is in template_rules.py
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 from jinja2 import StrictUndefined, Template, nodes
 from jinja2.runtime import Context, LoopContext, Undefined, markup_join, str_join
 from jinja2.sandbox import ImmutableSandboxedEnvironment
-from jinja2.visitor import NodeTransformer
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
+from notifications.partials import Partials, expand, take_partials
+from notifications.template_code import Compiled, MailCode, with_texts_and_caps
 from notifications.template_filters import FILTERS
 from notifications.template_rules import RefusedError, TemplateRules
+from notifications.translation import Counted, Filled
 
 MAX_SOURCE = 200_000
 """Characters of one source."""
 MAX_TEXT = 256 * 1024
 """Characters of a text that a template puts together before it is written out."""
+_TOO_LONG = f"a text has more than {MAX_TEXT} characters"
 MAX_REPEAT = 10_000
 """Characters that `text * number` may give."""
 MAX_RANGE = 1_000
@@ -74,9 +77,12 @@ class Sandbox(ImmutableSandboxedEnvironment):
     """The environment of one kind of part: HTML is escaped, subject and text are not."""
 
     intercepted_binops = frozenset({"+", "*", "**", "%"})
+    code_generator_class = MailCode
+    newstyle_gettext: bool
 
     def __init__(self, *, autoescape: bool) -> None:
         super().__init__(
+            extensions=["jinja2.ext.i18n"],
             autoescape=autoescape,
             undefined=StrictUndefined,
             finalize=_printable,
@@ -86,27 +92,31 @@ class Sandbox(ImmutableSandboxedEnvironment):
             cache_size=0,
         )
         self.globals = {}
+        self.newstyle_gettext = True
+        self.policies["ext.i18n.trimmed"] = True
         self.filters = dict(FILTERS)
         self.tests = {name: test for name, test in self.tests.items() if name in _TESTS}
 
-    def compile_layout(self, source: str) -> Template:
+    def compile_layout(self, source: str) -> Compiled:
         """Compile what a body is set into.
 
         Raises:
             RefusedError: when it does not keep to the rules.
             jinja2.TemplateSyntaxError: when it cannot be read.
         """
-        return self._compiled(self._parsed(source, BODY_BLOCKS | {CONTENT_BLOCK}))
+        tree = self._parsed(source, BODY_BLOCKS | {CONTENT_BLOCK}, is_layout=True)
+        partials = take_partials(tree)
+        return self._compiled(expand(tree, partials), partials)
 
-    def compile_body(self, source: str) -> Template:
+    def compile_body(self, source: str, partials: Partials) -> Compiled:
         """Compile a body; what stands outside its blocks becomes the block `content`. Raises as `compile_layout`."""
-        tree = self._parsed(source, BODY_BLOCKS)
+        tree = expand(self._parsed(source, BODY_BLOCKS, partials), partials)
         others = [node for node in tree.body if isinstance(node, nodes.Block)]
         content = [node for node in tree.body if not isinstance(node, nodes.Block)]
         tree.body = [nodes.Block(CONTENT_BLOCK, content, False, False, lineno=1), *others]
         return self._compiled(tree)
 
-    def compile_line(self, source: str) -> Template:
+    def compile_line(self, source: str) -> Compiled:
         """Compile a part that stands alone, without blocks. Raises as `compile_layout`."""
         return self._compiled(self._parsed(source, frozenset()))
 
@@ -143,7 +153,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         """Put texts and numbers together: what `a ~ b` becomes here."""
         values = ["" if part is None else self.scalar(part) for part in parts]
         if sum(len(value) for value in values if isinstance(value, str)) > MAX_TEXT:
-            raise RefusedError(f"a text has more than {MAX_TEXT} characters")
+            raise RefusedError(_TOO_LONG)
         return markup_join(values) if self.autoescape else str_join(values)
 
     def scalar(self, value: Any) -> Any:
@@ -153,48 +163,56 @@ class Sandbox(ImmutableSandboxedEnvironment):
         if value is not None and type(value) not in _PRINTABLE:
             raise RefusedError("'set' and '~' work on texts and numbers")
         if isinstance(value, str) and len(value) > MAX_TEXT:
-            raise RefusedError(f"a text has more than {MAX_TEXT} characters")
+            raise RefusedError(_TOO_LONG)
         return value
 
-    def _parsed(self, source: str, blocks: frozenset[str]) -> nodes.Template:
+    def filled(self, text: Filled, *values: Any) -> str:
+        """Put values into a translated text: what `_("…", name=value)` becomes here."""
+        shown = [self._shown(value) for value in values]
+        values = tuple(shown) if text.order is None else tuple([shown[position] for position in text.order])
+        if sum(map(len, values)) > MAX_TEXT:
+            raise RefusedError(_TOO_LONG)
+        # The format is ours, cut from the text: `%s` as often as there are values, and no other directive.
+        filled = text.format % values
+        return Markup(filled) if self.autoescape else filled  # noqa: S704 - format and values are escaped
+
+    def counted(self, text: Counted, number: Any, *values: Any) -> str:
+        """Put values into the form that a number asks for: what `{% pluralize %}` becomes here."""
+        if type(number) is not int:
+            raise RefusedError("a plural is chosen by a whole number")
+        return self.filled(text.forms[text.form(number)], *values)
+
+    def _shown(self, value: Any) -> str:
+        """Return a value as it is written into a translated text."""
+        if type(value) is not str:
+            if isinstance(value, Undefined):
+                return str(value)  # raises the error that says what is missing
+            value = _printable(value)
+        return escape(value) if self.autoescape else str(value)
+
+    def _parsed(
+        self, source: str, blocks: frozenset[str], partials: Partials | None = None, *, is_layout: bool = False
+    ) -> nodes.Template:
         """Read a source and check it against the rules."""
         if len(source) > MAX_SOURCE:
             raise RefusedError(f"the template has more than {MAX_SOURCE} characters")
         tree = self.parse(source)
-        TemplateRules(filters=self.filters, tests=self.tests, blocks=blocks).check(tree)
+        names = [macro.name for macro in tree.find_all(nodes.Macro)] if is_layout else partials or ()
+        rules = TemplateRules(
+            filters=self.filters, tests=self.tests, blocks=blocks, partials=names, is_layout=is_layout
+        )
+        rules.check(tree)
         return tree
 
-    def _compiled(self, tree: nodes.Template) -> Template:
-        """Compile a checked tree with the caps built in."""
-        tree = cast("nodes.Template", _BuildCapsIn().visit(tree))
+    def _compiled(self, tree: nodes.Template, partials: Partials | None = None) -> Compiled:
+        """Compile a checked tree with its texts as variables and the caps built in."""
+        tree, messages = with_texts_and_caps(tree)
         tree.set_environment(self)
-        return Template.from_code(self, self.compile(tree), self.globals)
-
-
-class _BuildCapsIn(NodeTransformer):
-    """Caps what Jinja has no hook for: growth by `~` and `set`, and the turns of a loop that writes nothing."""
-
-    def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802 - the name is how Jinja finds it
-        """Let the environment join the parts."""
-        self.generic_visit(node)
-        return _environment_call("concat", node.nodes, node.lineno)
-
-    def visit_Assign(self, node: nodes.Assign) -> nodes.Node:  # noqa: N802 - the same
-        """Let the environment look at the value before it is kept."""
-        self.generic_visit(node)
-        node.node = _environment_call("scalar", [cast("nodes.Expr", node.node)], node.lineno)
-        return node
-
-    def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802 - the same
-        """Write an empty text in each turn, which the renderer counts."""
-        self.generic_visit(node)
-        node.body.append(nodes.Output([nodes.TemplateData("", lineno=node.lineno)], lineno=node.lineno))
-        return node
-
-
-def _environment_call(method: str, arguments: Sequence[nodes.Expr], line: int) -> nodes.Call:
-    function = nodes.EnvironmentAttribute(method, lineno=line)
-    return nodes.Call(function, list(arguments), [], None, None, lineno=line)
+        return Compiled(
+            template=Template.from_code(self, self.compile(tree), self.globals),
+            messages=messages,
+            partials=partials or {},
+        )
 
 
 def _printable(value: Any) -> Any:
@@ -218,7 +236,7 @@ def _check_text_operation(operator: str, left: Any, right: Any) -> None:
     """Allow `text + text` and `text * number` within their caps; `text % values` would be a formatter with widths."""
     if operator == "+" and isinstance(left, str) and isinstance(right, str):
         if len(left) + len(right) > MAX_TEXT:
-            raise RefusedError(f"a text has more than {MAX_TEXT} characters")
+            raise RefusedError(_TOO_LONG)
         return
     text, times = (left, right) if isinstance(left, str) else (right, left)
     if operator == "*" and isinstance(text, str) and isinstance(times, int):
@@ -230,4 +248,4 @@ def _check_text_operation(operator: str, left: Any, right: Any) -> None:
 
 def template_globals() -> Mapping[str, Any]:
     """Return what every template sees beside its data."""
-    return {"range": _bounded_range, "brand": {"color": "#1d4ed8", "on_color": "#ffffff"}}
+    return {"range": _bounded_range}

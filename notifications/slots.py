@@ -13,7 +13,7 @@ from notifications.ports import SlotWant
 from notifications.status import Reason
 from notifications.transition import Waiting
 
-WITHOUT_A_SLOT = frozenset({Reason.QUIET_HOURS, Reason.SCHEDULED})
+WITHOUT_A_SLOT = frozenset({Reason.DIGEST, Reason.QUIET_HOURS, Reason.SCHEDULED})
 """What waits for these took no slot when it was claimed: it takes one when it is due."""
 
 

@@ -14,6 +14,10 @@ class Status(StrEnum):
     """An attempt is open."""
     UNCERTAIN = "uncertain"
     """An attempt may have succeeded; the subtype's policy decides what follows."""
+    COLLECTED = "collected"
+    """Lies in a digest that is still open."""
+    DIGESTED = "digested"
+    """Told in a digest, a notification of its own."""
     SKIPPED = "skipped"
     """A gate decided that nobody is to be told; the reason says which."""
     FAILED = "failed"
@@ -38,6 +42,8 @@ RANK: dict[Status, int] = {
     Status.QUEUED: 0,
     Status.SENDING: 0,
     Status.UNCERTAIN: 0,
+    Status.COLLECTED: 0,
+    Status.DIGESTED: 1,
     Status.SKIPPED: 1,
     Status.FAILED: 1,
     Status.CANCELLED: 1,
@@ -74,6 +80,7 @@ class Reason(StrEnum):
     BACKLOG = "backlog"
     RENDERING = "rendering"
     RETRY = "retry"
+    DIGEST = "digest"
     QUIET_HOURS = "quiet_hours"
     SCHEDULED = "scheduled"
     THROTTLED = "throttled"

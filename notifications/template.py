@@ -1,19 +1,20 @@
-"""A template's sources, pinned by their hash, and the templates the system ships."""
+"""A template's sources, pinned by their hash."""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from importlib.resources import files
-from importlib.resources.abc import Traversable
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from notifications.translation import Messages
 
 _VERSION_HEX_DIGITS = 32
-_LAYOUT_FOLDER = "_layout"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """What a mail's body is set into: `html` and `text` call the block `content`."""
+    """What a mail's body is set into: `html` and `text` call the block `content`, and bring the partials of bodies."""
 
     html: str
     text: str
@@ -21,7 +22,10 @@ class Layout:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TemplateVersion:
-    """One template in one language as it was at one time. `version` names its sources: equal sources, equal version."""
+    """One template in one language as it was at one time. `version` names its sources: equal sources, equal version.
+
+    `messages` are the texts of its sources in the language; what it does not have is said as the sources have it.
+    """
 
     name: str
     locale: str
@@ -31,65 +35,60 @@ class TemplateVersion:
     text: str
     layout_html: str
     layout_text: str
+    # Not hashed with each look-up: the version stands for it.
+    messages: Messages = field(default=(), hash=False)
 
 
-def template_version(*, subject: str, html: str, text: str, layout_html: str, layout_text: str) -> str:
+def template_version(
+    *, subject: str, html: str, text: str, layout_html: str, layout_text: str, messages: Messages = ()
+) -> str:
     """Return the 32 hex digits that name a set of sources."""
     digest = hashlib.sha256()
-    for source in (subject, html, text, layout_html, layout_text):
+    for source in (subject, html, text, layout_html, layout_text, messages_to_json(messages)):
         encoded = source.encode("utf-8", "surrogatepass")
         digest.update(len(encoded).to_bytes(8, "big") + encoded)
     return digest.hexdigest()[:_VERSION_HEX_DIGITS]
 
 
-def pin(*, name: str, locale: str, subject: str, html: str, text: str, layout: Layout | None = None) -> TemplateVersion:
-    """Return the version these sources are. A tenant's override leaves `layout` out and gets the system's."""
-    around = layout or system_layout()
+def pin(
+    *, name: str, locale: str, subject: str, html: str, text: str, layout: Layout | None = None, messages: Messages = ()
+) -> TemplateVersion:
+    """Return the version these sources are, as they are; without `layout` they get the system's.
+
+    What an author writes goes through `saving.compose`, which inlines styles and derives what is missing.
+    """
+    if layout is None:
+        from notifications.system_templates import system_layout  # noqa: PLC0415 - a worker never saves: 4 MB less
+
+        layout = system_layout()
+    messages = tuple(sorted(messages))
     return TemplateVersion(
         name=name,
         locale=locale,
         version=template_version(
-            subject=subject, html=html, text=text, layout_html=around.html, layout_text=around.text
+            subject=subject,
+            html=html,
+            text=text,
+            layout_html=layout.html,
+            layout_text=layout.text,
+            messages=messages,
         ),
         subject=subject,
         html=html,
         text=text,
-        layout_html=around.html,
-        layout_text=around.text,
+        layout_html=layout.html,
+        layout_text=layout.text,
+        messages=messages,
     )
 
 
-def system_layout() -> Layout:
-    """Read the layout all system templates share."""
-    folder = _system_folder() / _LAYOUT_FOLDER
-    return Layout(html=_read(folder, "layout.html"), text=_read(folder, "layout.txt"))
+def messages_to_json(messages: Messages) -> str:
+    """Return messages as they are stored: a text and its translation, or the list of its plural forms."""
+    stored = {text: forms[0] if len(forms) == 1 else list(forms) for text, forms in messages}
+    return json.dumps(stored, ensure_ascii=True, sort_keys=True, separators=(",", ":"))
 
 
-def system_templates() -> list[TemplateVersion]:
-    """Read the templates the system ships, one per folder `{name}/{locale}`, sorted by name and locale."""
-    layout = system_layout()
-    return [
-        pin(
-            name=template.name,
-            locale=locale.name,
-            subject=_read(locale, "subject.txt"),
-            html=_read(locale, "body.html"),
-            text=_read(locale, "body.txt"),
-            layout=layout,
-        )
-        for template in _folders(_system_folder())
-        if template.name != _LAYOUT_FOLDER
-        for locale in _folders(template)
-    ]
-
-
-def _system_folder() -> Traversable:
-    return files("notifications") / "templates"
-
-
-def _folders(parent: Traversable) -> list[Traversable]:
-    return sorted((entry for entry in parent.iterdir() if entry.is_dir()), key=lambda entry: entry.name)
-
-
-def _read(folder: Traversable, name: str) -> str:
-    return (folder / name).read_text(encoding="utf-8")
+def messages_from_json(stored: str) -> Messages:
+    """Read them back."""
+    read: Mapping[str, str | list[str]] = json.loads(stored)
+    return tuple(sorted((text, (forms,) if isinstance(forms, str) else tuple(forms)) for text, forms in read.items()))

@@ -3,18 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
+from jinja2 import pass_context, pass_eval_context
 from jinja2.filters import FILTERS as JINJA_FILTERS
-from jinja2.runtime import Undefined
+from jinja2.nodes import EvalContext
+from jinja2.runtime import Context, Undefined
+from markupsafe import Markup, escape
 
+from notifications.locale_filters import date, datetime_, money, number
 from notifications.template_rules import RefusedError
 
 MAX_FILTERED = 256 * 1024
 """Characters that `join` and `replace` may give."""
 MAX_PRECISION = 9
 """Decimal places `round` knows; a wide one computes a power of ten of that many digits."""
+
+WORDS = "_words"
+"""The variable that has the words below in the version's language."""
+KNOWN_WORDS = (
+    "Assigned to",
+    "Assignee",
+    "Board",
+    "Cancelled",
+    "Category",
+    "Client",
+    "Closed",
+    "Contact",
+    "Critical",
+    "Description",
+    "Due date",
+    "High",
+    "In progress",
+    "Low",
+    "Medium",
+    "New",
+    "No",
+    "Normal",
+    "On hold",
+    "Open",
+    "Priority",
+    "Resolved",
+    "Status",
+    "Title",
+    "Urgent",
+    "Waiting for customer",
+    "Yes",
+)
+"""What the fields and states of events are mostly called: `label` says these in the version's language."""
+
+_NO_WORDS: dict[str, str] = {}
+_WORDS_BY_NAME = {word.lower(): word for word in KNOWN_WORDS}
 
 # Left out are those that grow without a cap (center, indent, wordwrap, format, slice, batch, list), reach attributes
 # (attr, map, groupby, sort, sum) or undo escaping (safe, tojson, urlize, xmlattr).
@@ -66,38 +106,61 @@ def round_(value: float, precision: int = 0) -> float:
     return round(value, precision)
 
 
-def label(value: Any) -> str:
-    """Turn the name of a field into words: `assigned_to.name` becomes `Assigned to name`."""
-    words = _text("label", value).replace("_", " ").replace(".", " ").strip()
-    return words[:1].upper() + words[1:]
+@pass_context
+def label(context: Context, value: Any) -> str:
+    """Turn the name of a field or state into words: `assigned_to` becomes `Assigned to`, in the version's language.
+
+    What is not one of KNOWN_WORDS stays as the event has it.
+    """
+    return _translated(context, _words(_text("label", value)))
 
 
-def brief(value: Any, limit: int = 120) -> str:
-    """Show any value on one short line: nothing as a dash, a list with commas, yes and no, a dict as dots."""
+@pass_context
+def brief(context: Context, value: Any, limit: int = 120) -> str:
+    """Show any value on one short line: nothing as a dash, a list with commas, yes and no, a dict as dots.
+
+    One of KNOWN_WORDS, `in_progress` for one, is said in the version's language.
+    """
+    if type(value) is bool:
+        return _translated(context, "Yes" if value else "No")
+    if type(value) is str and (word := _WORDS_BY_NAME.get(value.lower().replace("_", " "))) is not None:
+        return _translated(context, word)
     text = ", ".join(map(_one_word, value[:20])) if isinstance(value, list) else _one_word(value)
     if len(text) > limit:
         text = text[: limit - 1].rstrip() + "…"
     return " ".join(text.split()) if "\n" in text or "\r" in text else text
 
 
-def date(value: Any) -> str:
-    """Show the day of an ISO 8601 date or time, as 2026-12-01; a text that is none stays as it is."""
-    text = _text("date", value)
-    try:
-        return datetime.fromisoformat(text).date().isoformat()
-    except ValueError:
+@pass_eval_context
+def lines(context: EvalContext, value: Any) -> str:
+    """Keep the lines of a text: in HTML as `<br>`."""
+    text = "\n".join(_text("lines", value).splitlines())
+    if not context.autoescape:
         return text
+    return _bounded("lines", Markup("<br>\n").join(map(escape, text.split("\n"))))
 
 
-def datetime_(value: Any) -> str:
-    """Show an ISO 8601 time to the minute in UTC, as 2026-12-01 09:30 UTC; a text that is none stays as it is."""
-    text = _text("datetime", value)
-    try:
-        moment = datetime.fromisoformat(text)
-        at = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return text
-    return f"{at:%Y-%m-%d %H:%M} UTC"
+def quoted(value: Any) -> str:
+    """Quote a text as mail does, with `> ` before each line."""
+    return _bounded("quoted", "\n".join(f"> {line}".rstrip() for line in _text("quoted", value).splitlines()))
+
+
+@lru_cache(maxsize=1024)
+def _words(name: str) -> str:
+    words = name.replace("_", " ").replace(".", " ").strip()
+    return words[:1].upper() + words[1:]
+
+
+def _bounded(filter_name: str, text: str) -> str:
+    if len(text) > MAX_FILTERED:
+        raise RefusedError(f"{filter_name!r} gives at most {MAX_FILTERED} characters")
+    return text
+
+
+def _translated(context: Context, words: str) -> str:
+    # The renderer puts it there, last: neither data nor a template can be in its place.
+    known: dict[str, str] = context.parent.get(WORDS, _NO_WORDS)
+    return known.get(words, words)
 
 
 def _one_word(value: Any) -> str:
@@ -127,6 +190,10 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "datetime": datetime_,
     "join": join,
     "label": label,
+    "lines": lines,
+    "money": money,
+    "number": number,
+    "quoted": quoted,
     "replace": replace,
     "round": round_,
 }

@@ -12,9 +12,9 @@ MAX_DEPTH = 60
 """Nesting of one source; Jinja's compiler walks it recursively."""
 MAX_LOOP_NESTING = 2
 
-# Everything else is refused by its absence: import, include, extends (there is nothing outside to reach), macro and
-# call (recursion, and output that is buffered instead of streamed past the caps), filter and set blocks (buffered too),
-# autoescape (would switch escaping off), with, dict literals, and any extension.
+# Everything else is refused by its absence: import, include, extends (there is nothing outside to reach), filter and
+# set blocks (buffered instead of streamed past the caps), autoescape (would switch escaping off), with, dict literals,
+# and any extension but i18n. A macro is the layout's way to write a partial (partials.py): none is left to be run.
 _ALLOWED: frozenset[type[nodes.Node]] = frozenset(
     {
         nodes.Template,
@@ -51,9 +51,10 @@ _ALLOWED: frozenset[type[nodes.Node]] = frozenset(
         nodes.Test,
         nodes.Keyword,
         nodes.Call,
+        nodes.CallBlock,
     }
 )
-_CALLABLE = frozenset({"range"})
+_CALLABLE = frozenset({"range", "_", "gettext", "ngettext"})
 
 
 class RefusedError(Exception):
@@ -69,12 +70,25 @@ class RefusedError(Exception):
 
 
 class TemplateRules:
-    """The rules for one part of a mail: which filters, tests and blocks exist, and the limits all parts share."""
+    """The rules for one part of a mail: the filters, tests, blocks and partials there are, and the limits of all parts.
 
-    def __init__(self, *, filters: Collection[str], tests: Collection[str], blocks: Collection[str]) -> None:
+    A layout may have macros: they are the partials.
+    """
+
+    def __init__(
+        self,
+        *,
+        filters: Collection[str],
+        tests: Collection[str],
+        blocks: Collection[str],
+        partials: Collection[str] = (),
+        is_layout: bool = False,
+    ) -> None:
         self._filters = filters
         self._tests = tests
         self._blocks = blocks
+        self._callable = _CALLABLE | set(partials) | ({"caller"} if is_layout else set[str]())
+        self._allowed = _ALLOWED | {nodes.Macro} if is_layout else _ALLOWED
 
     def check(self, tree: nodes.Template) -> None:
         """Go through a parsed template.
@@ -100,7 +114,7 @@ class TemplateRules:
 
     def _check_node(self, node: nodes.Node, loops: int) -> None:
         """Refuse one node for what it is."""
-        if type(node) not in _ALLOWED:
+        if type(node) not in self._allowed:
             raise RefusedError(f"{type(node).__name__!r} is not available in templates", node.lineno)
         match node:
             case nodes.Filter() if node.node is None or node.name not in self._filters:
@@ -108,7 +122,7 @@ class TemplateRules:
             case nodes.Test() if node.name not in self._tests:
                 raise RefusedError(f"there is no test {node.name!r}", node.lineno)
             case nodes.Call():
-                _check_call(node)
+                self._check_call(node)
             case nodes.For() if node.recursive:
                 raise RefusedError("recursive loops are not available in templates", node.lineno)
             case nodes.For() if node.test is not None:
@@ -119,10 +133,9 @@ class TemplateRules:
             case _:
                 pass
 
-
-def _check_call(node: nodes.Call) -> None:
-    """Allow `range(…)` with plain arguments; no method of anything is reachable by a call."""
-    if not isinstance(node.node, nodes.Name) or node.node.name not in _CALLABLE:
-        raise RefusedError("only range(…) can be called in templates", node.lineno)
-    if node.kwargs or node.dyn_args is not None or node.dyn_kwargs is not None:
-        raise RefusedError("range(…) takes plain numbers", node.lineno)
+    def _check_call(self, node: nodes.Call) -> None:
+        """Allow `range(…)`, texts and partials; no method of anything is reachable by a call."""
+        if not isinstance(node.node, nodes.Name) or node.node.name not in self._callable:
+            raise RefusedError("only range(…), _(…) and partials can be called in templates", node.lineno)
+        if node.dyn_args is not None or node.dyn_kwargs is not None or (node.kwargs and node.node.name == "range"):
+            raise RefusedError(f"{node.node.name}(…) takes plain values", node.lineno)

@@ -1,12 +1,27 @@
-"""When a mail may go by the recipient's clock: quiet hours and wished moments, also when clocks are shifted. Pure."""
+"""When a mail goes by the recipient's clock: quiet hours, wished moments, digests, also when clocks shift. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+
+class Frequency(StrEnum):
+    """How often somebody wants to hear of a kind of thing."""
+
+    REALTIME = "realtime"
+    """Each thing when it happens."""
+    HOURLY = "hourly"
+    """What happened, at the full hour."""
+    DAILY = "daily"
+    """What happened, at their hour of the day."""
+    WEEKLY = "weekly"
+    """What happened, at their hour of their day of the week."""
+
 
 _SECOND = timedelta(seconds=1)
 _DAY = timedelta(days=1)
@@ -38,6 +53,27 @@ class QuietHours:
             if first.weekday() in self.days:
                 last = first if self.ends > self.begins else first + _DAY
                 yield in_utc(first, self.begins, zone, fold=0), in_utc(last, self.ends, zone, fold=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DigestTime:
+    """At which hour, and for weekly ones on which weekday (Monday is 0), somebody reads digests."""
+
+    hour: int = 8
+    weekday: int = 0
+
+    def next(self, frequency: Frequency, now: datetime, zone: ZoneInfo) -> datetime:
+        """Return the next moment, in UTC and after `now`, at which a digest of this frequency goes."""
+        if frequency is Frequency.HOURLY:
+            return now.astimezone(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+        today = now.astimezone(zone).date()
+        days = (today + _DAY * offset for offset in range(9))
+        moments = (
+            in_utc(day, time(self.hour), zone, fold=0)
+            for day in days
+            if frequency is not Frequency.WEEKLY or day.weekday() == self.weekday
+        )
+        return next(moment for moment in moments if moment > now)
 
 
 def in_utc(day: date, clock: time, zone: ZoneInfo, *, fold: int) -> datetime:

@@ -52,6 +52,9 @@ def provider_config(settings: Settings) -> ProviderWords:
         "RESEND_VERIFIED_DOMAINS": ",".join(settings.resend_verified_domains),
         "RESEND_DEFAULT_DOMAIN": settings.resend_default_domain,
         "RESEND_RATE_PER_SECOND": str(settings.resend_rate_per_second),
+        "OUTBOUND_DKIM_DOMAIN": settings.dkim_domain,
+        "OUTBOUND_DKIM_SELECTOR": settings.dkim_selector,
+        "OUTBOUND_DKIM_KEY_FILE": settings.dkim_key_file,
         "OUTBOUND_SMTP_DOMAINS": ",".join(settings.smtp_domains),
         "OUTBOUND_SMTP_CONNECTIONS": str(settings.connections),
     }

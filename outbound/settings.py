@@ -138,6 +138,9 @@ class Settings(BaseSettings):
     email_username: str | None = _variable("EMAIL_USERNAME", None)
     email_password: SecretStr | None = _variable("EMAIL_PASSWORD", None)
     email_tls: Literal["starttls", "implicit", "none"] = _variable("EMAIL_TLS", "starttls")
+    dkim_domain: str | None = _variable("OUTBOUND_DKIM_DOMAIN", None)
+    dkim_selector: str | None = _variable("OUTBOUND_DKIM_SELECTOR", None)
+    dkim_key_file: str | None = _variable("OUTBOUND_DKIM_KEY_FILE", None)
     smtp_domains: Domains = _variable("OUTBOUND_SMTP_DOMAINS", ())
     connections: Count = _variable("OUTBOUND_CONNECTIONS", 16)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import gettempdir
 
@@ -16,6 +15,7 @@ from redis.asyncio import Redis
 
 from consumers.app import BatchChannel, assemble, make_app
 from consumers.bus import RedisBus
+from consumers.digester import Digester
 from consumers.dispatcher import Dispatcher
 from consumers.identity import Identity
 from consumers.read_ahead import ReadAhead
@@ -26,32 +26,24 @@ from consumers.sender import Sender
 from consumers.source import Source
 from consumers.steering import Steering
 from notifications.claim import ClaimBuilder
-from notifications.metrics import LineMetrics
 from notifications.pipeline import LineOptions, Pipeline
 from notifications.plan import Planner
-from notifications.render import Renderer
 from notifications.reopening import Reopening
-from notifications.report import Reports
-from notifications.routing import Routing
 from notifications.slots import RateDefaults
-from notifications.tracing import LineTracer
 from outbound.drill import build_drills
-from outbound.email import attachment_policy, build_providers, configured_choice, retry_policy, sender_policy
+from outbound.email import build_providers, configured_choice, retry_policy
+from outbound.parts import Parts, build_parts, is_tracing, now
 from outbound.redis_client import connect_redis
 from outbound.settings import Settings
-from providers.manager import ProviderManager
 from storage.account_limiter import RedisAccountLimiter
-from storage.attachments import PostgresFiles
-from storage.ledger import PostgresLedger
+from storage.digests import Digests
+from storage.ledger import write_notifications
 from storage.limiter import RedisLimiter
 from storage.outbox import Outbox
 from storage.provider_settings import ProviderSettings
 from storage.queue import SendQueue
 from storage.roles import Role
 from storage.session import Database, open_database
-from storage.settings_cache import SettingsCache, SystemTemplates
-from storage.transitions import PostgresTransitions
-from storage.workers import Workers
 
 _READ_AHEAD_ENTRIES = 20_000
 _QUIESCE_SECONDS = 5.0
@@ -70,37 +62,12 @@ class WorkerApp:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Parts:
-    """What several of the loops share."""
-
-    settings: Settings
-    secret: bytes
-    database: Database
-    redis: Redis
-    reports: Reports
-    metrics: LineMetrics
-    tracer: LineTracer
-    routing: Routing
-    renderer: Renderer
-    templates: SystemTemplates
-    files: PostgresFiles
-    ledger: PostgresLedger
-    transitions: PostgresTransitions
-    workers: Workers
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _Hands:
     """Who we are, and what of ours is under way."""
 
     identity: Identity
     recorder: Recorder
     sender: Sender
-
-
-def now() -> datetime:
-    """Return the present moment, in UTC."""
-    return datetime.now(UTC)
 
 
 @asynccontextmanager
@@ -122,7 +89,7 @@ async def open_worker(settings: Settings) -> AsyncGenerator[WorkerApp, None]:
         registry = CollectorRegistry()
         bus = RedisBus(redis, reader, settings.streams, settings.group)
         await bus.ensure_groups()
-        parts = await _build_parts(settings, database, redis, providers, registry)
+        parts = await build_parts(settings, database, redis, providers, registry)
         hands = _build_hands(parts)
         yield WorkerApp(
             app=_build_app(parts, hands, bus, registry),
@@ -133,36 +100,7 @@ async def open_worker(settings: Settings) -> AsyncGenerator[WorkerApp, None]:
         )
 
 
-async def _build_parts(
-    settings: Settings, database: Database, redis: Redis, providers: ProviderManager, registry: CollectorRegistry
-) -> _Parts:
-    secret = settings.secret_key[0].get_secret_value().encode()
-    reports = Reports(secret=secret)
-    cache = SettingsCache(database)
-    renderer = Renderer()
-    templates = await cache.system_templates()
-    for template in templates.all():
-        # Compiling costs more than a batch may spend on rendering: the first mails would have to wait for it.
-        renderer.check(template)
-    return _Parts(
-        settings=settings,
-        secret=secret,
-        database=database,
-        redis=redis,
-        reports=reports,
-        metrics=LineMetrics(registry),
-        tracer=LineTracer(trace.get_tracer("outbound") if is_tracing() else None),
-        routing=Routing(policy=sender_policy(settings), providers=providers),
-        renderer=renderer,
-        templates=templates,
-        files=PostgresFiles(database, attachment_policy(settings)),
-        ledger=PostgresLedger(database, cache),
-        transitions=PostgresTransitions(database, reports.of_change),
-        workers=Workers(database),
-    )
-
-
-def _build_hands(parts: _Parts) -> _Hands:
+def _build_hands(parts: Parts) -> _Hands:
     """Build what holds mails: it hands outcomes on to the recorder, which hands the next attempts back."""
     settings = parts.settings
     drain = settings.drain.total_seconds()
@@ -199,7 +137,7 @@ def _build_hands(parts: _Parts) -> _Hands:
     return _Hands(identity=identity, recorder=recorder, sender=sender)
 
 
-def _build_pipeline(parts: _Parts, hands: _Hands, bus: RedisBus) -> Pipeline:
+def _build_pipeline(parts: Parts, hands: _Hands, bus: RedisBus) -> Pipeline:
     settings = parts.settings
     return Pipeline(
         planner=Planner(routes=ROUTES, secret=parts.secret, max_entry_bytes=settings.max_entry_bytes),
@@ -222,7 +160,7 @@ def _build_pipeline(parts: _Parts, hands: _Hands, bus: RedisBus) -> Pipeline:
     )
 
 
-def _build_source(parts: _Parts, hands: _Hands, bus: RedisBus, channel: BatchChannel) -> Source:
+def _build_source(parts: Parts, hands: _Hands, bus: RedisBus, channel: BatchChannel) -> Source:
     settings = parts.settings
     return Source(
         bus=bus,
@@ -239,7 +177,7 @@ def _build_source(parts: _Parts, hands: _Hands, bus: RedisBus, channel: BatchCha
     )
 
 
-def _build_dispatcher(parts: _Parts, hands: _Hands) -> Dispatcher:
+def _build_dispatcher(parts: Parts, hands: _Hands) -> Dispatcher:
     identity = hands.identity
     return Dispatcher(
         queue=SendQueue(parts.database),
@@ -263,7 +201,20 @@ def _build_dispatcher(parts: _Parts, hands: _Hands) -> Dispatcher:
     )
 
 
-def _build_app(parts: _Parts, hands: _Hands, bus: RedisBus, registry: CollectorRegistry) -> faust.App:
+def _build_digester(parts: Parts) -> Digester:
+    return Digester(
+        digests=Digests(parts.database, parts.reports, write_notifications),
+        ledger=parts.ledger,
+        templates=parts.templates,
+        renderer=parts.renderer,
+        reports=parts.reports,
+        secret=parts.secret,
+        metrics=parts.metrics,
+        clock=now,
+    )
+
+
+def _build_app(parts: Parts, hands: _Hands, bus: RedisBus, registry: CollectorRegistry) -> faust.App:
     settings = parts.settings
     relay = Relay(
         outbox=Outbox(parts.database),
@@ -283,11 +234,15 @@ def _build_app(parts: _Parts, hands: _Hands, bus: RedisBus, registry: CollectorR
         name=settings.worker_name,
     )
     drills = build_drills(settings, providers, shared, registry)
-    services = (steering, hands.identity, relay, hands.recorder, hands.sender, _build_dispatcher(parts, hands), *drills)
+    services = (
+        steering,
+        hands.identity,
+        relay,
+        hands.recorder,
+        hands.sender,
+        _build_dispatcher(parts, hands),
+        _build_digester(parts),
+        *drills,
+    )
     assemble(app, channel, _build_source(parts, hands, bus, channel), services)
     return app
-
-
-def is_tracing() -> bool:
-    """Tell whether a tracer provider of the SDK is installed."""
-    return not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)

@@ -9,7 +9,6 @@ SNS or EventBridge only, which we do not read: hence no `delivery_events` here.
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
@@ -40,6 +39,7 @@ _DAILY: Final = "daily message quota exceeded"
 
 # SendEmail's own: https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html#API_SendEmail_Errors
 # Those of every service: https://docs.aws.amazon.com/ses/latest/APIReference-V2/CommonErrors.html
+# The numbers are the statuses of what answers in its place without a code: RFC 9110 §15.5, RFC 6585 §4.
 _CODES: Final[Mapping[Outcome, str]] = {
     # NotFound is the configuration set; InvalidSignature and RequestExpired can be our clock.
     Outcome.MISCONFIGURED: """
@@ -47,14 +47,13 @@ _CODES: Final[Mapping[Outcome, str]] = {
         AccessDenied AccessDeniedException ExpiredToken ExpiredTokenException IncompleteSignature InvalidClientTokenId
         InvalidSignatureException MissingAuthenticationToken MissingAuthenticationTokenException NotAuthorized
         OptInRequired RequestExpired SignatureDoesNotMatch UnknownOperationException UnrecognizedClientException
+        401 403
     """,
     Outcome.NOT_SENT: "LimitExceededException",
-    Outcome.PERMANENT: "BadRequestException MessageRejected RequestEntityTooLargeException ValidationException",
-    Outcome.THROTTLED: "TooManyRequestsException Throttling ThrottlingException",
+    Outcome.PERMANENT: "BadRequestException MessageRejected RequestEntityTooLargeException ValidationException 413",
+    Outcome.THROTTLED: "TooManyRequestsException Throttling ThrottlingException 429",
 }
 _OUTCOMES: Final = {code: outcome for outcome, codes in _CODES.items() for code in codes.split()}
-# What something in front of SES answers, without a code of its own: RFC 9110 §15.5.14, RFC 6585 §4.
-_BY_STATUS: Final[Mapping[int, Outcome]] = {413: Outcome.PERMANENT, 429: Outcome.THROTTLED}
 # Raised while the request is made, as credentials may have to be renewed: nothing was sent.
 _NEVER_MADE: Final = (aws.CredentialRetrievalError, aws.NoCredentialsError, aws.ParamValidationError)
 
@@ -232,9 +231,6 @@ class SesProvider:
 
     async def _new_client(self) -> Any:
         config, session = self._config, AioSession()
-        # At DEBUG botocore logs the mail, the address and the signed headers, session token included.
-        for name in ("aiobotocore", "botocore"):
-            logging.getLogger(name).setLevel(logging.WARNING)
         if config.access_key_id is None and await session.get_credentials() is None:
             raise aws.NoCredentialsError
         return session.create_client(
@@ -275,8 +271,8 @@ def classify(error: aws.ClientError, sender: str) -> Verdict:
     code, text = str(error.response["Error"].get("Code")), str(error.response["Error"].get("Message"))
     status = int(error.response["ResponseMetadata"]["HTTPStatusCode"])
     outcome, name, pause = _OUTCOMES.get(code), code, None
-    if outcome is None:
-        outcome, name = _BY_STATUS.get(status, Outcome.UNKNOWN), f"http_{status}"
+    if outcome is None or code.isdigit():
+        outcome, name = _OUTCOMES.get(str(status), Outcome.UNKNOWN), f"http_{status}"
     if code == "MailFromDomainNotVerifiedException":
         name = SENDER_REFUSED
     if code == "MessageRejected" and _NOT_VERIFIED in text.lower():

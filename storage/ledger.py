@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, time
-from functools import lru_cache
+from datetime import UTC, datetime
 from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
 from notifications.content import FORMAT, StoredContent
-from notifications.facts import EventKey, RecipientFacts, RecipientKey, Seen
+from notifications.facts import EventKey, RecipientKey, Seen
 from notifications.ports import BatchFacts, Claim, EventRow, NotificationRow, QueueRow
 from notifications.template import TemplateVersion
-from notifications.timing import EVERY_DAY, QuietHours
 from storage.columns import columns, jsonb, moment
 from storage.dead_letters import insert_dead_letters
+from storage.digests import collect
 from storage.directory import apply_changes
+from storage.recipients import read_recipients
 from storage.roles import Role
 from storage.session import Connection, Database
 from storage.settings_cache import SettingsCache, template_of
@@ -30,23 +30,6 @@ select k.tenant_id, k.source, k.event_id, c.stream, c.entry_id
 from unnest($1::uuid[], $2::text[], $3::text[]) k (tenant_id, source, event_id)
 cross join lateral (select e.stream, e.entry_id from consumed_events e
   where (e.tenant_id, e.source, e.event_id) = (k.tenant_id, k.source, k.event_id) offset 0) c"""
-
-_RECIPIENTS = """
-select u.email, u.name, u.locale, u.timezone, coalesce(u.is_deleted, false) as is_deleted,
-  s.is_enabled as wants_subtype, c.is_enabled as wants_category, o.other_email, u.quiet_begins, u.quiet_ends,
-  u.quiet_days, x.reasons
-from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::boolean[]) with ordinality
-  k (tenant_id, user_id, email, subtype, category, keeps_address, position)
-left join users u on (u.tenant_id, u.user_id) = (k.tenant_id, k.user_id)
-left join user_notification_preferences s
-  on (s.tenant_id, s.user_id, s.scope, s.slug) = (k.tenant_id, k.user_id, 'subtype', k.subtype)
-left join user_notification_preferences c
-  on (c.tenant_id, c.user_id, c.scope, c.slug) = (k.tenant_id, k.user_id, 'category', k.category)
-cross join lateral (select case when not k.keeps_address then coalesce(s.email, c.email) end as other_email) o
-left join lateral (select array_agg(l.reason) as reasons from suppressions l
-  where l.address = coalesce(o.other_email, k.email, u.email) and (l.tenant_id = k.tenant_id or l.tenant_id is null)) x
-  on true
-order by k.position"""
 
 _CONSUME = """
 with k as (select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
@@ -96,10 +79,10 @@ from unnest($1::uuid[], $2::text[], $3::text[], $4::jsonb[]) k (tenant_id, sourc
 where (c.tenant_id, c.source, c.event_id) = (k.tenant_id, k.source, k.event_id)"""
 
 _TEMPLATE = """
-select name, locale, version, subject, html, text, layout_html, layout_text from tenant_email_templates
+select name, locale, version, subject, html, text, layout_html, layout_text, messages from tenant_email_templates
 where tenant_id = $1 and (name, locale, version) = ($2, $3, $4)
 union all
-select name, locale, version, subject, html, text, layout_html, layout_text from system_email_templates
+select name, locale, version, subject, html, text, layout_html, layout_text, messages from system_email_templates
 where (name, locale, version) = ($2, $3, $4) limit 1"""
 
 _TEMPLATES_KEPT = 512
@@ -120,18 +103,14 @@ class PostgresLedger:
             versions = dict(await connection.fetch(_VERSIONS, list(tenant_ids)))
             tenants = await self._settings.get(connection, versions)
             seen = await connection.fetch(_SEEN, *columns([_key(event) for event in events], 3)) if events else []
-            known = [
-                (key.tenant_id, key.user_id, key.email, key.subtype, key.category, key.keeps_address)
-                for key in recipients
-            ]
-            found = await connection.fetch(_RECIPIENTS, *columns(known, 6)) if known else []
+            found = await read_recipients(connection, recipients)
         return BatchFacts(
             tenants=tenants,
             seen={
                 EventKey(tenant_id=row[0], source=row[1], event_id=row[2]): Seen(stream=row[3], entry_id=row[4])
                 for row in seen
             },
-            recipients=[_recipient(row) for row in found],
+            recipients=found,
         )
 
     async def claim(self, claim: Claim) -> Mapping[EventKey, Seen]:
@@ -146,8 +125,8 @@ class PostgresLedger:
             events = [row for row in claim.events if row.key not in lost]
             rows = sorted((row for row in claim.notifications if row.event not in lost), key=lambda row: row.id)
             await apply_changes(connection, events)
-            if rows:
-                await connection.execute(_NOTIFICATIONS, *columns([_notification(row) for row in rows], 27), FORMAT)
+            await write_notifications(connection, rows)
+            await collect(connection, rows)
             await _insert_repeats(connection, claim)
             await insert_dead_letters(connection, claim.dead)
             await _insert_outbox(connection, claim, events, rows)
@@ -171,34 +150,14 @@ class PostgresLedger:
         return self._templates[key]
 
 
+async def write_notifications(connection: Connection, rows: Sequence[NotificationRow]) -> None:
+    """Write notifications with their content and queue rows, in the order given: by id."""
+    if rows:
+        await connection.execute(_NOTIFICATIONS, *columns([_notification(row) for row in rows], 27), FORMAT)
+
+
 def _key(key: EventKey) -> tuple[UUID, str, str]:
     return key.tenant_id, key.source, key.event_id
-
-
-def _recipient(row: Any) -> RecipientFacts:
-    return RecipientFacts(
-        email=row["email"],
-        name=row["name"],
-        locale=row["locale"],
-        timezone=row["timezone"],
-        is_deleted=row["is_deleted"],
-        wants_subtype=row["wants_subtype"],
-        wants_category=row["wants_category"],
-        other_email=row["other_email"],
-        quiet=_quiet(row["quiet_begins"], row["quiet_ends"], tuple(row["quiet_days"] or ())),
-        suppressions=_reasons(tuple(row["reasons"] or ())),
-    )
-
-
-def _quiet(begins: time | None, ends: time | None, days: tuple[int, ...]) -> QuietHours | None:
-    if begins is None or ends is None:
-        return None
-    return QuietHours(begins=begins, ends=ends, days=frozenset(days) or EVERY_DAY)
-
-
-@lru_cache(maxsize=64)
-def _reasons(reasons: tuple[str, ...]) -> frozenset[str]:
-    return frozenset(reasons)
 
 
 async def _consume(connection: Connection, events: Sequence[EventRow]) -> dict[EventKey, Seen]:

@@ -53,7 +53,7 @@ where provider = $1 and paused_until > now() returning provider"""
 # At most once in a while, whichever process asks: only one update finds the row as old as it must be.
 _DUE = """
 insert into provider_settings (provider, drilled_at) values ($1, now())
-on conflict (provider) do update set drilled_at = now(), updated_at = now()
+on conflict (provider) do update set drilled_at = now(), drill_outcome = null, updated_at = now()
 where coalesce(provider_settings.drilled_at, '-infinity') <= now() - $2::interval
 returning provider"""
 

@@ -6,7 +6,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from notifications.categories import SUBTYPES
-from notifications.template import TemplateVersion, system_templates
+from notifications.system_templates import system_templates
+from notifications.template import TemplateVersion, messages_to_json
 
 # What an operator switched off stays off: is_enabled and is_default_enabled are written once.
 _CATEGORY = text("""
@@ -26,8 +27,9 @@ update system_email_templates set is_current = false
 where (name, locale) = (:name, :locale) and version <> :version and is_current""")
 
 _TEMPLATE = text("""
-insert into system_email_templates (name, locale, version, subject, html, text, layout_html, layout_text)
-values (:name, :locale, :version, :subject, :html, :text, :layout_html, :layout_text)
+insert into system_email_templates (name, locale, version, subject, html, text, layout_html, layout_text,
+  messages)
+values (:name, :locale, :version, :subject, :html, :text, :layout_html, :layout_text, cast(:messages as jsonb))
 on conflict (name, locale, version) do update set is_current = true""")
 
 
@@ -64,5 +66,6 @@ async def _write_template(connection: AsyncConnection, template: TemplateVersion
             "text": template.text,
             "layout_html": template.layout_html,
             "layout_text": template.layout_text,
+            "messages": messages_to_json(template.messages),
         },
     )

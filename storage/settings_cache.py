@@ -9,9 +9,10 @@ from collections.abc import Collection, Mapping
 from typing import Any
 from uuid import UUID
 
+from notifications.branding import brand_of
 from notifications.categories import UncertainPolicy
 from notifications.facts import SubtypeSettings, TenantEmail, TenantSettings
-from notifications.template import TemplateVersion
+from notifications.template import TemplateVersion, messages_from_json
 from storage.roles import Role
 from storage.session import Connection, Database
 
@@ -20,7 +21,8 @@ _SYSTEM_LIFETIME_SECONDS = 30.0
 
 _TENANTS = """
 select t.id, t.slug, t.name, t.is_active, t.settings_version, coalesce(s.is_enabled, true) as is_enabled,
-  s.rate_limit_per_minute, s.rate_limit_burst, e.provider, e.failover_from, e.reply_to_address, e.tags, e.custom_headers
+  s.rate_limit_per_minute, s.rate_limit_burst, e.provider, e.failover_from, e.reply_to_address, e.tags,
+  e.custom_headers, e.branding
 from tenants t left join notification_settings s on s.tenant_id = t.id
 left join tenant_email_settings e on e.tenant_id = t.id and e.is_active
 where t.id = any($1::uuid[])"""
@@ -31,15 +33,15 @@ where tenant_id is null or tenant_id = any($1::uuid[])"""
 
 _SUBTYPES = """
 select tenant_id, slug, category, is_enabled, is_default_enabled, is_mandatory, is_urgent, is_secret, uncertain_policy,
-  expires_after
+  expires_after, digest_window
 from notification_subtypes where tenant_id is null or tenant_id = any($1::uuid[])"""
 
 _TEMPLATES = """
-select tenant_id, name, locale, version, subject, html, text, layout_html, layout_text
+select tenant_id, name, locale, version, subject, html, text, layout_html, layout_text, messages
 from tenant_email_templates where tenant_id = any($1::uuid[]) and is_current"""
 
 _SYSTEM_TEMPLATES = """
-select name, locale, version, subject, html, text, layout_html, layout_text
+select name, locale, version, subject, html, text, layout_html, layout_text, messages
 from system_email_templates where is_current"""
 
 
@@ -120,6 +122,7 @@ async def _load(connection: Connection, tenant_ids: Collection[UUID]) -> dict[UU
             rate_per_minute=row["rate_limit_per_minute"],
             rate_burst=row["rate_limit_burst"],
             email=_email(row),
+            branding=brand_of(json.loads(row["branding"])) if row["branding"] else {},
             subtypes={slug: _subtype(row["id"], slug, subtypes, categories) for slug in slugs},
             templates=templates.get(row["id"], {}),
         )
@@ -161,6 +164,7 @@ def _subtype(
         is_secret=system["is_secret"],
         uncertain_policy=UncertainPolicy(_first(rows, "uncertain_policy", default="at_least_once")),
         expires_after=_first(rows, "expires_after", default=None),
+        digest_window=_first(rows, "digest_window", default=None),
     )
 
 
@@ -180,4 +184,5 @@ def template_of(row: Any) -> TemplateVersion:
         text=row["text"],
         layout_html=row["layout_html"],
         layout_text=row["layout_text"],
+        messages=messages_from_json(row["messages"]),
     )

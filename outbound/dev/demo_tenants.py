@@ -51,7 +51,7 @@ TENANTS = (BRIGHTSIDE, HARBOR)
 def own_template() -> TemplateVersion:
     """Return Brightside's own words where the system's would do."""
     return pin(
-        name="ticket-updated",
+        name="ticket-updated-client",
         locale="en",
         subject="{{ tenant.name }} worked on #{{ ticket.number or ticket.id }}: {{ ticket.title }}",
         html=(

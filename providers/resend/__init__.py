@@ -1,4 +1,4 @@
-"""Resend: its SDK over one pooled client, and one table that reads its errors."""
+"""Resend: its SDK over one pooled client, one table that reads its errors, and its webhooks."""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ from typing import Final
 
 import aiosmtplib
 from aiosmtplib import SMTPResponse
+from aiosmtplib.protocol import SMTPProtocol
 
 from providers.smtp.config import SmtpConfig
 from providers.smtp.replies import Phase, Reply
@@ -86,17 +87,14 @@ class Connection:
         Raises:
             ConnectionLostError: if the connection ends.
         """
-        self._write(octets)
-        protocol = self._smtp.protocol
-        if protocol is None:
-            raise ConnectionLostError
+        protocol = self._write(octets)
         try:
             # What asyncio.StreamWriter.drain calls; a StreamWriter of our own would close the transport at its end.
             await protocol._drain_helper()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - see above
         except OSError as error:
             raise ConnectionLostError from error
 
-    def _write(self, octets: bytes) -> None:
+    def _write(self, octets: bytes) -> SMTPProtocol:
         protocol = self._smtp.protocol
         if protocol is None:
             raise ConnectionLostError
@@ -104,6 +102,7 @@ class Connection:
             protocol.write(octets)
         except aiosmtplib.SMTPServerDisconnected as error:
             raise ConnectionLostError from error
+        return protocol
 
     async def content_reply(self) -> Reply:
         """Return the answer to what `write_content` wrote, to be awaited at once after it; a 421 closes.

@@ -85,10 +85,10 @@ class Transaction:
             await self._reset(connection)
             return verdict
         last = await self._most_of_content(connection, timer)
-        # From here on the server may have everything: the write is one call, and we cannot know what the kernel sent.
-        self._phase = Phase.DOT
         _restart(timer, self._config.data_timeout)
         connection.write_content(last)
+        # From here on the server may have everything: the write is one call, and we cannot know what the kernel sent.
+        self._phase = Phase.DOT
         self.reply = await connection.content_reply()
         verdict = classify(self._phase, self.reply)
         self.connection_is_clean = verdict.outcome is not Outcome.UNKNOWN

@@ -21,7 +21,7 @@ class KeptFiles:
     async def keep(self, tenant_id: UUID, files: Sequence[FileRequest]) -> tuple[FileRef, ...]:
         raise NotImplementedError
 
-    async def fetch(self, tenant_id: UUID, files: Sequence[FileRef]) -> tuple[Attachment, ...]:
+    async def fetch(self, tenant_id: UUID, files: Sequence[FileRef]) -> tuple[Attachment, ...]:  # noqa: ARG002 - the port's
         if self.error is not None:
             raise self.error
         return tuple(self.kept[file.sha256] for file in files)

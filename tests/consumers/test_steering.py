@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -83,10 +83,10 @@ class Process:
 
 
 @pytest.fixture
-async def one(db: Database) -> AsyncIterator[Process]:
+async def one(db: Database) -> Process:
     process = Process(db, "one")
     await process.start()
-    yield process
+    return process
 
 
 async def switched(db: Database, choice: Choice, configured: Choice = CONFIGURED) -> None:
@@ -95,7 +95,9 @@ async def switched(db: Database, choice: Choice, configured: Choice = CONFIGURED
 
 
 async def actions(superuser: Superuser) -> list[tuple[str, str]]:
-    return [(row["actor"], row["action"]) for row in await superuser.sql("select actor, action from audit_log order by id")]
+    return [
+        (row["actor"], row["action"]) for row in await superuser.sql("select actor, action from audit_log order by id")
+    ]
 
 
 async def test_a_switch_and_the_way_back_are_followed_at_the_next_turn(one: Process, db: Database) -> None:

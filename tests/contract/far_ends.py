@@ -1,10 +1,17 @@
-"""The far ends of the contract suite: one small class per provider, over its wire."""
+"""The far ends of the contract suite, one per registered provider.
+
+A new provider needs no line here: the wire of its name, `tests/wires/<name>.py`, offers `far_end()`, an asynchronous
+context manager that yields a `Far`.
+"""
 
 from __future__ import annotations
 
 import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Protocol
+from importlib import import_module
+from typing import Any, Protocol
 
 import pytest
 
@@ -14,10 +21,13 @@ from providers.recording import RecordingProvider
 from providers.resend import ResendConfig, ResendProvider
 from providers.resend.payload import payload
 from providers.smtp import SmtpConfig, SmtpProvider
+from tests.house.tree import pyproject
 from tests.wires import resend as resend_wires
 from tests.wires import smtp as smtp_wires
 
 SHORT = timedelta(milliseconds=300)
+PROVIDERS = sorted(pyproject()["project"]["entry-points"]["outbound.providers"])
+"""Every provider that we register: none is left out of the suite by forgetting it."""
 
 
 class Far(Protocol):
@@ -141,3 +151,30 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+@asynccontextmanager
+async def far_end(name: str) -> AsyncIterator[Far]:
+    """Open the far end of a provider, and close the provider afterwards."""
+    own: dict[str, Any] = {"smtp": _smtp, "resend": _resend, "recording": _recording}
+    opened = own[name]() if name in own else import_module(f"tests.wires.{name}").far_end()
+    async with opened as far:
+        yield far
+        await far.provider.aclose()
+
+
+@asynccontextmanager
+async def _smtp() -> AsyncIterator[Far]:
+    async with smtp_wires.smtp_wire() as wire:
+        yield SmtpFar(wire)
+
+
+@asynccontextmanager
+async def _resend() -> AsyncIterator[Far]:
+    async with resend_wires.resend_wire() as wire:
+        yield ResendFar(wire)
+
+
+@asynccontextmanager
+async def _recording() -> AsyncIterator[Far]:
+    yield RecordingFar()

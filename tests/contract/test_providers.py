@@ -4,31 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from uuid import UUID
 
 import pytest
 
 from providers.provider import Capability
 from providers.receipt import Outcome
-from tests.contract.far_ends import Far, RecordingFar, ResendFar, SmtpFar
+from tests.contract.far_ends import PROVIDERS, Far, far_end
 from tests.providers.messages import TENANT, a_message, no, yes
-from tests.wires.resend import resend_wire
-from tests.wires.smtp import smtp_wire
 
 
-@pytest.fixture(params=["smtp", "resend", "recording"])
+@pytest.fixture(params=PROVIDERS)
 async def far(request: pytest.FixtureRequest) -> AsyncIterator[Far]:
-    async with AsyncExitStack() as stack:
-        if request.param == "smtp":
-            far: Far = SmtpFar(await stack.enter_async_context(smtp_wire()))
-        elif request.param == "resend":
-            far = ResendFar(await stack.enter_async_context(resend_wire()))
-        else:
-            far = RecordingFar()
+    async with far_end(request.param) as far:
         assert far.provider.name == request.param
         yield far
-        await far.provider.aclose()
 
 
 async def test_a_mail_is_accepted_and_arrives_once(far: Far) -> None:

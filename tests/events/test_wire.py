@@ -88,6 +88,52 @@ def test_a_legacy_invoice_is_an_issued_one(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "payload", "expected"),
     [
+        ("TICKET_CREATED", {"createdByUserId": "u9"}, "ticket.created.v1"),
+        ("TICKET_UPDATED", {"updatedByUserId": "u9"}, "ticket.updated.v1"),
+        ("TICKET_CLOSED", {"closedByUserId": "u9", "reason": "done"}, "ticket.closed.v1"),
+        ("TICKET_ASSIGNED", {"assignedByUserId": "u9", "newAssigneeId": "u2"}, "ticket.assigned.v1"),
+        (
+            "TICKET_COMMENT_ADDED",
+            {"userId": "u9", "comment": {"id": "c", "content": "x", "author": "A", "isInternal": True}},
+            "ticket.comment_added.v1",
+        ),
+        ("TICKET_CLOSED", {"actorContactId": "u9"}, "ticket.closed.v1"),
+        ("TICKET_CLOSED", {"actorUserId": "u9", "closedByUserId": "u1"}, "ticket.closed.v1"),
+    ],
+)
+def test_a_legacy_ticket_event_names_its_actor_in_its_own_way(
+    name: str, payload: dict[str, Any], expected: str
+) -> None:
+    event = decode(legacy(name, payload | {"tenantId": str(TENANT), "ticketId": "42"}))
+
+    assert (event.type, event.subject, event.data.actor_user_id) == (expected, "ticket/42", "u9")
+
+
+@pytest.mark.parametrize(
+    ("name", "payload", "expected"),
+    [
+        ("INVOICE_OVERDUE", {"amountDue": "12.50", "dueDate": "2026-11-01", "daysOverdue": 24}, "invoice.overdue.v1"),
+        ("PAYMENT_APPLIED", {"paymentId": "p", "amount": "12.50"}, "invoice.paid.v1"),
+        ("INVOICE_PAID", {"amount": "12.50"}, "invoice.paid.v1"),
+    ],
+)
+def test_a_legacy_invoice_event_names_its_amount_in_its_own_way(
+    name: str, payload: dict[str, Any], expected: str
+) -> None:
+    event = decode(legacy(name, payload | {"tenantId": str(TENANT), "invoiceId": "7", "currency": "EUR"}))
+
+    assert (event.type, event.subject, str(event.data.amount)) == (expected, "invoice/7", "12.50")
+
+
+@pytest.mark.parametrize(
+    ("name", "payload", "expected"),
+    [
+        (
+            "USER_PASSWORD_RESET_REQUESTED",
+            {"userId": "u1", "email": "a@example.com", "resetUrl": "https://a.example/r"},
+            "user.password_reset_requested.v1",
+        ),
+        ("USER_INVITED", {"email": "a@example.com", "invitationUrl": "https://a.example/i"}, "user.invited.v1"),
         (
             "USER_VERIFICATION_REQUESTED",
             {"userId": "u1", "email": "a@example.com", "verificationUrl": "https://a.example/v"},

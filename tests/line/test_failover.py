@@ -5,10 +5,8 @@ from __future__ import annotations
 import pytest
 
 from storage.provider_settings import resume
-from storage.roles import Role
-from storage.session import open_database
 from tests.line.harness import Line, eventually
-from tests.line.two_providers import API_KEY, attempts, both, resend, waiting_for
+from tests.line.two_providers import API_KEY, attempts, both, operator, resend, waiting_for
 from tests.wires.resend import Refuse, ResendWire
 from tests.wires.smtp import Answer, Drop, SmtpWire, Step
 
@@ -122,9 +120,9 @@ async def test_where_the_fallback_may_not_use_the_address_the_tenant_decides(
     async with line.worker(**both(resend, **domains, OUTBOUND_RETRY_BASE_SECONDS="60")):
         await line.publish(line.ticket())
         if keeps:
-            [row] = await waiting_for(line, "retry")
+            await waiting_for(line, "retry")
         else:
-            [row] = await line.settled(1)
+            await line.settled(1)
 
     froms = [one["mail_from"] for one in await line.sql("select mail_from from delivery_attempts order by n")]
     assert froms[0].endswith("@outbound.example")
@@ -150,9 +148,8 @@ async def test_a_used_up_quota_sends_through_the_fallback_until_the_operator_end
         await line.settled(6)
         during = len(resend.requests)
         resend.team(API_KEY).daily_quota = None
-        async with open_database(line.database, {Role.PLATFORM: 1}) as database:
-            async with database.everyone(Role.PLATFORM) as connection:
-                assert await resume(connection, "resend", "cli:olga")
+        async with operator(line) as connection:
+            assert await resume(connection, "resend", "cli:olga")
         await eventually(lambda: _goes_to_resend(line, resend, during))
 
     errors = await line.sql("select error from delivery_attempts where outcome <> 'accepted'")

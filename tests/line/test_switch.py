@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -12,10 +10,8 @@ import structlog
 
 from providers.choice import Choice
 from storage.provider_settings import reset, switch
-from storage.roles import Role
-from storage.session import Connection, open_database
 from tests.line.harness import Line, eventually
-from tests.line.two_providers import both, resend
+from tests.line.two_providers import both, operator, resend
 from tests.wires.resend import ResendWire
 from tests.wires.smtp import SmtpWire
 
@@ -23,13 +19,6 @@ __all__ = ["resend"]
 
 CONFIGURED = Choice("smtp", "resend")
 SWITCHED = Choice("resend", "smtp")
-
-
-@asynccontextmanager
-async def operator(line: Line) -> AsyncIterator[Connection]:
-    async with open_database(line.database, {Role.PLATFORM: 1}) as database:
-        async with database.everyone(Role.PLATFORM) as connection:
-            yield connection
 
 
 async def goes_through(line: Line, provider: str) -> None:
@@ -117,9 +106,7 @@ async def test_a_switch_to_what_is_not_configured_changes_nothing(
     assert len(wire.accepted) == 1
 
 
-async def test_a_share_goes_to_the_provider_that_is_being_tried(
-    line: Line, wire: SmtpWire, resend: ResendWire
-) -> None:
+async def test_a_share_goes_to_the_provider_that_is_being_tried(line: Line, wire: SmtpWire, resend: ResendWire) -> None:
     split = Choice("smtp", None, {"resend": 50})
     async with operator(line) as connection:
         await switch(connection, split, CONFIGURED, "cli:olga")
@@ -135,9 +122,7 @@ async def test_a_share_goes_to_the_provider_that_is_being_tried(
 
 async def test_a_tenant_may_have_a_provider_of_its_own(line: Line, wire: SmtpWire, resend: ResendWire) -> None:
     own = await line.add_tenant("Own")
-    await line.change(
-        "insert into tenant_email_settings (tenant_id, provider) values ($1, 'resend')", own, tenant=own
-    )
+    await line.change("insert into tenant_email_settings (tenant_id, provider) values ($1, 'resend')", own, tenant=own)
 
     async with line.worker(**both(resend)):
         await line.publish(line.ticket("T-1"), line.ticket("T-2", tenant=own))

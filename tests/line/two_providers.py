@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
+from storage.roles import Role
+from storage.session import Connection, open_database
 from tests.line.harness import Line, eventually
 from tests.wires.resend import ResendWire, resend_wire
 
@@ -29,6 +32,16 @@ def both(resend: ResendWire, **more: str) -> dict[str, str]:
         "OUTBOUND_RETRY_BASE_SECONDS": "0.3",
         "OUTBOUND_UNCERTAIN_DELAY_SECONDS": "0.3",
     } | more
+
+
+@asynccontextmanager
+async def operator(line: Line) -> AsyncIterator[Connection]:
+    """Do something as the operator's commands do."""
+    async with (
+        open_database(line.database, {Role.PLATFORM: 1}) as database,
+        database.everyone(Role.PLATFORM) as connection,
+    ):
+        yield connection
 
 
 async def attempts(line: Line) -> list[tuple[int, str, str]]:

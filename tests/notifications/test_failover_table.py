@@ -33,7 +33,19 @@ from tests.providers.scripted import Clock, ScriptedProvider
 
 COLUMNS = ("answer here", "repeat is safe", "pinned", "moved before", "the other provider", "its From", "policy")
 VALUES = (
-    ["accepted", "not_sent", "temporary", "throttled", "recipient", "permanent", "misconfigured", "unknown", "breaker", "rate", "not_begun"],
+    [
+        "accepted",
+        "not_sent",
+        "temporary",
+        "throttled",
+        "recipient",
+        "permanent",
+        "misconfigured",
+        "unknown",
+        "breaker",
+        "rate",
+        "not_begun",
+    ],
     ["yes", "no"],
     ["yes", "no"],
     ["yes", "no"],
@@ -58,13 +70,13 @@ unknown                  | no  | any | any | any             | any     | at most
 not_sent / misconfigured | any | yes | any | any             | any     | any           | retried here
 not_sent / misconfigured | any | no  | yes | any             | any     | any           | retried here
 not_sent / misconfigured | any | no  | no  | same From       | any     | any           | goes on, same From
-not_sent / misconfigured | any | no  | no  | other From      | changes | any           | goes on, platform's From
+not_sent / misconfigured | any | no  | no  | other From      | changes | any           | goes on, new From
 not_sent / misconfigured | any | no  | no  | other From      | stays   | any           | retried here
 not_sent / misconfigured | any | no  | no  | rests / may not | any     | any           | retried here
 breaker                  | any | yes | any | any             | any     | any           | waits for the breaker
 breaker                  | any | no  | yes | any             | any     | any           | waits for the breaker
 breaker                  | any | no  | no  | same From       | any     | any           | goes on untried, same From
-breaker                  | any | no  | no  | other From      | changes | any           | goes on untried, platform's From
+breaker                  | any | no  | no  | other From      | changes | any           | goes on untried, new From
 breaker                  | any | no  | no  | other From      | stays   | any           | waits for the breaker
 breaker                  | any | no  | no  | rests / may not | any     | any           | waits for the breaker
 """
@@ -99,9 +111,9 @@ WORDS = {
     "waits for the breaker": Then("queued", "breaker", "waits", is_counted=False),
     "handed back": Then("queued", "handed_back", "waits", is_counted=False),
     "goes on, same From": Then("sending", None, "opened", OWN),
-    "goes on, platform's From": Then("sending", None, "opened", PLATFORM),
+    "goes on, new From": Then("sending", None, "opened", PLATFORM),
     "goes on untried, same From": Then("sending", None, "opened", OWN, is_counted=False),
-    "goes on untried, platform's From": Then("sending", None, "opened", PLATFORM, is_counted=False),
+    "goes on untried, new From": Then("sending", None, "opened", PLATFORM, is_counted=False),
 }
 RECEIPTS: dict[str, tuple[Outcome, dict[str, Any]]] = {
     "accepted": (Outcome.ACCEPTED, {}),

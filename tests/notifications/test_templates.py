@@ -10,11 +10,14 @@ import pytest
 
 from notifications.categories import SUBTYPES
 from notifications.render import Rendered, Renderer
-from notifications.template import Layout, TemplateVersion, pin, system_layout, system_templates, template_version
+from notifications.system_templates import system_layout, system_templates
+from notifications.template import Layout, TemplateVersion, pin, template_version
+from tests.events import samples
+from tests.notifications.contexts import contexts_of
 
 TENANT = {"name": "Acme & Co", "slug": "acme"}
 
-FULL: dict[str, dict[str, Any]] = {
+FULL: dict[str, dict[str, Any]] = contexts_of(samples.FULL) | {
     "ticket-updated": {
         "ticket": {
             "id": "42",
@@ -51,7 +54,7 @@ FULL: dict[str, dict[str, Any]] = {
     "user-verified": {"recipient": {"name": "Carol", "email": "carol@example.com"}},
 }
 
-BARE: dict[str, dict[str, Any]] = {
+BARE: dict[str, dict[str, Any]] = contexts_of(samples.BARE) | {
     "ticket-updated": {
         "ticket": {"id": "42", "number": None, "title": None, "status": None, "priority": None, "url": None},
         "changes": [],
@@ -77,7 +80,7 @@ BARE: dict[str, dict[str, Any]] = {
     "user-verified": {"recipient": {"name": None, "email": None}},
 }
 
-TEMPLATES = {template.name: template for template in system_templates()}
+TEMPLATES = {template.name: template for template in system_templates() if template.locale == "en"}
 
 
 def rendered(name: str, contexts: dict[str, dict[str, Any]]) -> Rendered:

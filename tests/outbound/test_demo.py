@@ -86,7 +86,7 @@ async def test_tenants_are_created_once_however_often_the_demo_starts(database: 
     assert [row["slug"] for row in tenants] == ["demo-brightside", "demo-harbor"]
     assert users == sum(len(tenant.people) for tenant in TENANTS)
     assert tuple(wish) == ("dora", "tickets", False)
-    assert tuple(template) == (BRIGHTSIDE.id, "ticket-updated")
+    assert tuple(template) == (BRIGHTSIDE.id, "ticket-updated-client")
     assert [tuple(row) for row in limits] == [(None, None), HARBOR.limit]
 
 

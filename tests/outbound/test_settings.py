@@ -190,10 +190,46 @@ def test_the_usual_port_follows_from_the_kind_of_tls(tls: str, port: str) -> Non
     assert provider_config(load(overrides={"EMAIL_TLS": tls}))["EMAIL_PORT"] == port
 
 
-def test_providers_get_what_is_set_and_nothing_else() -> None:
-    assert provider_config(load(overrides={"EMAIL_HOST": "mx.example", "OUTBOUND_CONNECTIONS": "4"})) == {
+def test_providers_get_what_is_set_under_their_own_names() -> None:
+    config = provider_config(load(overrides={"EMAIL_HOST": "mx.example", "OUTBOUND_CONNECTIONS": "4"}))
+
+    assert {name: value for name, value in config.items() if name not in os.environ} == {
         "EMAIL_HOST": "mx.example",
         "EMAIL_PORT": "587",
         "EMAIL_TLS": "starttls",
         "OUTBOUND_SMTP_CONNECTIONS": "4",
+        "RESEND_RATE_PER_SECOND": "2.0",
     }
+
+
+def test_words_that_nobody_declared_reach_the_providers(monkeypatch: pytest.MonkeyPatch, secrets: Path) -> None:
+    (secrets / "pigeon_key").write_text(f"{SECRET}\n")
+    (secrets / "pigeon_loft").write_text("of the file")
+    (secrets / "pigeon_photo").write_bytes(b"\xff\xd8")
+    (secrets / "pigeon_log").write_text("x" * 100_000)
+    (secrets / "pigeon_folder").mkdir()
+    monkeypatch.setenv("PIGEON_LOFT", "of the environment")
+    monkeypatch.setenv("PIGEON_NAME", "of the environment")
+    monkeypatch.setenv("PIGEON_RING", "")
+    settings = load(overrides={"PIGEON_NAME": "of the caller", "PIGEON_FOOD": ""})
+    config = provider_config(settings)
+
+    assert {name: value for name, value in config.items() if name.startswith("PIGEON_")} == {
+        "PIGEON_KEY": SECRET,
+        "PIGEON_LOFT": "of the environment",
+        "PIGEON_NAME": "of the caller",
+    }
+    assert SECRET not in repr(config) + repr(settings) + settings.model_dump_json()
+    assert "PIGEON_KEY" in repr(config)
+
+
+def test_what_is_the_service_s_own_does_not_reach_the_providers(monkeypatch: pytest.MonkeyPatch, secrets: Path) -> None:
+    (secrets / "outbound_secret_key").write_text(SECRET)
+    monkeypatch.setenv("DATABASE_URL", f"postgresql://u:{SECRET}@h/d")
+    monkeypatch.setenv("SMTP_PASS", SECRET)
+    monkeypatch.setenv("EMAIL_PASSWORD", "the password")
+    config = provider_config(load(overrides={"REDIS_URL": f"redis://:{SECRET}@h"}))
+
+    assert config["EMAIL_PASSWORD"] == "the password"
+    assert SECRET not in config.values()
+    assert not {"DATABASE_URL", "REDIS_URL", "OUTBOUND_SECRET_KEY", "SMTP_PASS"} & set(config)

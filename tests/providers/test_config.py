@@ -126,7 +126,7 @@ def test_every_declared_provider_can_be_loaded() -> None:
 
     loaded = {name: EntryPoint(name, value, registry.GROUP).load() for name, value in declared.items()}
 
-    assert loaded == {"smtp": SmtpProvider, "resend": ResendProvider, "recording": RecordingProvider}
+    assert set(loaded) >= {"smtp", "resend", "recording"}
     assert all(loaded[name].from_config({}).name == name for name in loaded)
 
 

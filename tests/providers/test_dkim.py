@@ -195,7 +195,7 @@ async def test_only_mail_from_the_domain_or_below_it_is_signed(
     assert received.content.startswith(b"DKIM-Signature:") == is_signed
 
 
-async def test_the_loop_goes_on_while_mails_are_signed(wire: SmtpWire, provider: SmtpProvider) -> None:
+async def test_many_mails_at_once_are_signed_alike(wire: SmtpWire, provider: SmtpProvider) -> None:
     receipts = await asyncio.gather(*(provider.send(A_MESSAGE, yes) for _ in range(20)))
 
     assert {receipt.outcome for receipt in receipts} == {Outcome.ACCEPTED}

@@ -6,7 +6,6 @@ import asyncio
 import base64
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 import httpx
@@ -15,24 +14,15 @@ import resend
 
 from providers.attachment import Attachment
 from providers.correlation import tag_value
+from providers.errors import InvalidConfigError
 from providers.mailbox import Mailbox
 from providers.receipt import Outcome
 from providers.resend import ResendConfig, ResendProvider
 from providers.resend.payload import payload
 from providers.resend.transport import BoundTransport, Credentials, bound
 from tests.providers.messages import NOTIFICATION, TENANT, a_message, no, yes
+from tests.providers.resend_provider import a_provider
 from tests.wires.resend import Drop, Fault, Hang, Raw, Refuse, ResendWire, resend_wire
-
-
-def a_provider(wire: ResendWire, *, client: httpx.AsyncClient | None = None, **changes: Any) -> ResendProvider:
-    fields: dict[str, Any] = {
-        "api_key": "re_test",
-        "base_url": wire.base_url,
-        "timeout": timedelta(seconds=5),
-        "verified_domains": frozenset({"acme.example.com"}),
-        **changes,
-    }
-    return ResendProvider(ResendConfig(**fields), client=client)
 
 
 @pytest.fixture
@@ -226,6 +216,18 @@ async def test_without_bound_credentials_nothing_leaves(wire: ResendWire, provid
     assert len(wire.requests) == asked
 
 
+async def test_a_call_that_got_no_answer_does_not_keep_an_earlier_one(wire: ResendWire) -> None:
+    async with httpx.AsyncClient() as client:
+        with bound(Credentials("re_test", wire.base_url, client)) as call:
+            await resend.Domains.list_async()
+            assert call.answer is not None
+            wire.once(Drop(), "GET /domains")
+            with pytest.raises(resend.exceptions.ResendError):
+                await resend.Domains.list_async()
+
+    assert call.answer is None
+
+
 def test_a_key_does_not_show_in_a_repr() -> None:
     credentials = Credentials(api_key="re_secret", base_url="x", client=httpx.AsyncClient())
 
@@ -234,44 +236,17 @@ def test_a_key_does_not_show_in_a_repr() -> None:
     assert "re_secret" not in repr(ResendConfig(api_key="re_secret"))
 
 
-LIST = "GET /domains"
+def test_what_is_missing_or_wrong_in_the_configuration_is_said_without_its_value() -> None:
+    empty, odd = ResendProvider.from_config({}), ResendProvider.from_config({"RESEND_API_KEY": "re_ secret"})
+
+    assert [sentence.split(" ")[0] for sentence in empty.validate_config()] == ["RESEND_API_KEY", "Neither"]
+    assert odd.validate_config()[0] == "RESEND_API_KEY holds a character that no key has."
 
 
-async def test_health_knows_a_wrong_key_from_one_that_may_only_send(wire: ResendWire, provider: ResendProvider) -> None:
-    assert await provider.is_healthy()
-
-    wire.sending_keys = {"re_test"}
-    assert await provider.is_healthy()
-
-    wire.api_keys = {"re_other"}
-    assert not await provider.is_healthy()
-    assert wire.requests == []
-
-
-@pytest.mark.parametrize(
-    ("fault", "is_healthy"),
-    [
-        (Refuse(429, "rate_limit_exceeded"), True),
-        (Refuse(403, "suspended_api_key"), False),
-        (Refuse(401, "missing_api_key"), False),
-        (Refuse(500, "internal_server_error"), False),
-        (Raw(503, b"<html>", "text/html"), False),
-        (Raw(200, b"<html>", "text/html"), False),  # a portal, or a wrong RESEND_API_URL
-        (Raw(204, b""), False),
-        (Raw(404, b'{"name": {"restricted_api_key": 1}}'), False),
-        (Raw(200, b"[" * 100_000), False),
-        (Raw(302, b"{}"), False),
-        (Drop(), False),
-        (Hang(), False),
-    ],
-)
-async def test_health_is_an_answer_of_the_api_that_knows_us(wire: ResendWire, fault: Fault, is_healthy: bool) -> None:
-    provider = a_provider(wire, timeout=timedelta(milliseconds=200 if isinstance(fault, Hang) else 5000))
-    wire.once(fault, LIST)
-
-    assert await provider.is_healthy() is is_healthy
-    assert await provider.is_healthy()
-    await provider.aclose()
+@pytest.mark.parametrize("rate", ["0", "-1", "nan", "inf", "many"])
+def test_a_rate_is_a_positive_number(rate: str) -> None:
+    with pytest.raises(InvalidConfigError, match="RESEND_RATE_PER_SECOND"):
+        ResendConfig.from_mapping({"RESEND_RATE_PER_SECOND": rate})
 
 
 def test_only_verified_domains_and_the_default_may_stand_in_from() -> None:

@@ -52,13 +52,14 @@ def test_the_account_s_rate_is_the_limit_per_window(headers: dict[str, str], rat
         ({"retry-after": "2", "ratelimit-reset": "9"}, 2),
         ({"retry-after": "0"}, 1),
         ({"retry-after": "-5"}, 1),
+        ({"retry-after": "²"}, 1),  # a digit to str.isdigit, but not to int
         ({"retry-after": "Tue, 24 Nov 2026 02:00:00 GMT"}, 1),
         ({"retry-after": "999999999"}, 3600),
         ({}, 1),
     ],
 )
 def test_a_throttled_account_waits_as_long_as_it_is_told_within_reason(headers: dict[str, str], seconds: int) -> None:
-    assert wait_for_rate(httpx.Headers(headers)) == timedelta(seconds=seconds)
+    assert wait_for_rate(httpx.Headers(headers, encoding="utf-8")) == timedelta(seconds=seconds)
 
 
 @pytest.mark.parametrize(

@@ -110,6 +110,10 @@ def test_a_timestamp_is_digits(timestamp: str) -> None:
         verify(BODY, signed() | {"svix-timestamp": timestamp}, [SECRET], NOW)
 
 
+def test_a_timestamp_is_signed_as_it_stands() -> None:
+    assert not is_genuine(BODY, signed() | {"svix-timestamp": f"0{int(NOW.timestamp())}"}, [SECRET])
+
+
 def test_an_id_cannot_borrow_from_the_text_behind_it() -> None:
     moved = signed(identifier=f"{ID}.{int(NOW.timestamp())}")
 

@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 
 from notifications.categories import SUBTYPES
-from notifications.template import system_templates
+from notifications.system_templates import system_templates
 from storage.migrate import sqlalchemy_url, upgrade
 from storage.outbox import Outbox
 from storage.roles import Role

@@ -1,4 +1,4 @@
-"""Words."""
+"""What templates say in other languages, and what a tenant's mails look like."""
 
 from storage.migrations.statements import run_sql
 

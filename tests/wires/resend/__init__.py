@@ -6,7 +6,8 @@ from tests.wires.resend.domains import Domain, Record
 from tests.wires.resend.faults import Drop, Fault, Hang, Raw, Refuse, Slow
 from tests.wires.resend.hooks import Event, Hooks
 from tests.wires.resend.judge import OPENAPI, RESEND
-from tests.wires.resend.server import resend_wire
+from tests.wires.resend.mails import Mail
+from tests.wires.resend.server import resend_wire, serving
 from tests.wires.resend.team import Team
 from tests.wires.resend.wire import Received, ResendWire
 
@@ -19,6 +20,7 @@ __all__ = [
     "Fault",
     "Hang",
     "Hooks",
+    "Mail",
     "Raw",
     "Received",
     "Record",
@@ -27,4 +29,5 @@ __all__ = [
     "Slow",
     "Team",
     "resend_wire",
+    "serving",
 ]

@@ -46,8 +46,9 @@ class Hang:
 
 @dataclass(frozen=True)
 class Slow:
-    """Work until told to finish: meanwhile the request's idempotency key is in use."""
+    """Work until told to finish: meanwhile the request's idempotency key is in use. `begun` tells when that begins."""
 
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
     finish: asyncio.Event = field(default_factory=asyncio.Event)
 
 

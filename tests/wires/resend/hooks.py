@@ -46,6 +46,7 @@ class Hooks:
         self._now = now
         self._secrets: list[tuple[str, datetime | None]] = [(_secret(0), None)]
         self._url: str | None = None
+        self._client: httpx.AsyncClient | None = None
         self._waiting: asyncio.Queue[Event] = asyncio.Queue()
 
     @property
@@ -62,6 +63,7 @@ class Hooks:
     def send_to(self, url: str) -> None:
         """Post every event from now on to `url`."""
         self._url = url
+        self._client = self._client or httpx.AsyncClient(timeout=_ANSWER_WITHIN_SECONDS, follow_redirects=False)
 
     async def idle(self) -> None:
         """Wait until everything that happened was posted."""
@@ -100,11 +102,11 @@ class Hooks:
     async def post(self, event: Event) -> int:
         """Deliver one event to the endpoint, again if it was before; 0 where nobody answers."""
         assert self._url is not None
+        assert self._client is not None
         headers, body = self.signed(event)
         status = 0
-        async with httpx.AsyncClient(timeout=_ANSWER_WITHIN_SECONDS, follow_redirects=False) as client:
-            with suppress(httpx.HTTPError):
-                status = (await client.post(self._url, content=body, headers=headers)).status_code
+        with suppress(httpx.HTTPError):
+            status = (await self._client.post(self._url, content=body, headers=headers)).status_code
         if not 200 <= status < 300:
             self.failed.append(event)
         return status
@@ -114,6 +116,10 @@ class Hooks:
         again, self.failed = self.failed, []
         for event in again:
             await self.post(event)
+
+    async def aclose(self) -> None:
+        if self._client is not None:
+            await self._client.aclose()
 
     async def run(self) -> None:
         """Post what happens, one after the other, until cancelled."""

@@ -23,16 +23,23 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.is_over = asyncio.Event()
+        self.base_url = ""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Any:
         yield
 
+    def drop_client(self, client: tuple[str, int]) -> None:
+        """Reset a client's connection."""
+        for connection in list(self.server_state.connections):
+            if connection.client == client:
+                connection.transport.abort()
+
     async def main_loop(self) -> None:
         await self.on_tick(0)
         await self.is_over.wait()
 
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002 -- as inherited
         """Reset what is open, so that a hanging request ends with the test."""
         for server in self.servers:
             server.close()
@@ -41,6 +48,24 @@ class _Server(uvicorn.Server):
         for task in list(self.server_state.tasks):
             task.cancel()
         await asyncio.gather(*self.server_state.tasks, return_exceptions=True)
+
+
+@asynccontextmanager
+async def serving(app: Starlette, port: int = 0) -> AsyncIterator[_Server]:
+    """Serve an application; `server.base_url` says where."""
+    server = _Server(uvicorn.Config(app, log_config=None, lifespan="off", ws="none"))
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port))
+        server.base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        task = asyncio.create_task(server.serve(sockets=[listener]))
+        try:
+            while not server.started:  # noqa: ASYNC110 -- uvicorn offers no event
+                await asyncio.sleep(0.005)
+            yield server
+        finally:
+            server.is_over.set()
+            await task
 
 
 @asynccontextmanager
@@ -53,29 +78,17 @@ async def resend_wire(
         AssertionError: at the end, if a request, an answer or a webhook did not follow the OpenAPI document.
     """
     wire = ResendWire(now)
-    config = uvicorn.Config(_app(wire), log_config=None, lifespan="off", ws="none")
-    server = _Server(config)
-
-    def drop_client(client: tuple[str, int]) -> None:
-        for connection in list(server.server_state.connections):
-            if connection.client == client:
-                connection.transport.abort()
-
-    wire.use(drop_client)
-    with socket.socket() as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(("127.0.0.1", port))
-        wire.base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        serving = asyncio.create_task(server.serve(sockets=[listener]))
+    async with serving(_app(wire), port) as server:
+        wire.base_url = server.base_url
+        wire.use(server.drop_client)
         posting = asyncio.create_task(wire.hooks.run())
         try:
-            while not server.started:  # noqa: ASYNC110 -- uvicorn offers no event
-                await asyncio.sleep(0.005)
             yield wire
         finally:
             posting.cancel()
-            server.is_over.set()
-            await asyncio.gather(serving, posting, return_exceptions=True)
+            with contextlib.suppress(asyncio.CancelledError):
+                await posting
+            await wire.hooks.aclose()
     assert wire.violations == []
 
 

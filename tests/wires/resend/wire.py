@@ -250,6 +250,7 @@ async def _slowly(fault: Slow, received: Received, team: Team, act: Callable[[],
     if received.idempotency_key in team.running:
         return act()
     team.running.add(received.idempotency_key)
+    fault.begun.set()
     try:
         await fault.finish.wait()
     finally:
