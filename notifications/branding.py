@@ -19,7 +19,7 @@ DEFAULT_BRAND: Mapping[str, str] = {
     "address": "",
     "url": "",
 }
-"""`brand` as templates see it: "" where a tenant says nothing, for `name` its own; `on_color` is for text on `color`."""
+"""`brand` as templates see it: "" where a tenant says nothing, for `name` its own. On `color` text is `on_color`."""
 _COLOR = re.compile(r"#[0-9a-f]{6}")
 _LIMITS = {"name": MAX_NAME, "logo_url": MAX_URL, "logo_alt": MAX_NAME, "address": MAX_ADDRESS, "url": MAX_URL}
 _WHITE, _BLACK = "#ffffff", "#111827"

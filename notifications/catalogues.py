@@ -9,12 +9,13 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from babel.messages.catalog import Catalog
 
 from notifications.languages import SOURCE_LOCALE, TRANSLATED_LOCALES, plural_rule
-from notifications.po_files import forms_of, read_catalogue, read_entries, text_of, write_entries
+from notifications.po_files import FOLDER, forms_of, read_catalogue, read_entries, text_of, write_entries
 from notifications.saving import texts_of
 from notifications.system_templates import system_layout, system_templates
 from notifications.template_filters import KNOWN_WORDS
@@ -33,10 +34,10 @@ SAME: Mapping[str, frozenset[str]] = {
 """What a language says in the same word as English; anything else that is equal has been forgotten."""
 
 
-def problems(locale: str, texts: Iterable[Message]) -> list[str]:
+def problems(locale: str, texts: Iterable[Message], folder: Path = FOLDER) -> list[str]:
     """Return what a catalogue lacks, or has too much, each as a sentence."""
     wanted = {message.text: message for message in texts}
-    found = {text_of(message): message for message in read_entries(locale) if message.id}
+    found = {text_of(message): message for message in read_entries(locale, folder) if message.id}
     listed = [f"{locale}: {text!r} is missing" for text in wanted if text not in found]
     for text, entry in found.items():
         message = wanted.get(text)
@@ -47,11 +48,11 @@ def problems(locale: str, texts: Iterable[Message]) -> list[str]:
     return listed
 
 
-def update(texts: Iterable[Message]) -> None:
+def update(texts: Iterable[Message], folder: Path = FOLDER) -> None:
     """Write the catalogues again: with every text of the templates, and no other; translations are kept."""
     wanted = sorted(texts, key=lambda message: message.text)
     for locale in TRANSLATED_LOCALES:
-        known = dict(read_catalogue(locale))
+        known = dict(read_catalogue(locale, folder))
         catalogue = Catalog(locale=locale, header_comment=f"# What outbound's mails say ({locale}).", fuzzy=False)
         count, _ = plural_rule(locale)
         for message in wanted:
@@ -60,7 +61,8 @@ def update(texts: Iterable[Message]) -> None:
                 catalogue.add(message.text, forms[0])
             else:
                 catalogue.add((message.text, message.plural), forms)
-        write_entries(locale, catalogue)
+        write_entries(locale, catalogue, folder)
+    read_catalogue.cache_clear()
 
 
 def system_texts() -> list[Message]:
@@ -82,7 +84,6 @@ def main() -> None:
     texts = system_texts()
     if parser.parse_args().action == "update":
         update(texts)
-        read_catalogue.cache_clear()
     listed = [problem for locale in TRANSLATED_LOCALES for problem in problems(locale, texts)]
     sys.stdout.writelines(f"{problem}\n" for problem in listed)
     sys.exit(1 if listed else 0)

@@ -32,7 +32,7 @@ MAX_SECONDS = 0.25
 MAX_SUBJECT = 400
 """Characters of a subject."""
 _VERSIONS_KEPT = 1024
-_COMPILED_KEPT = 256
+_COMPILED_KEPT = 768
 _CHUNKS_A_LOOK = 8
 _GAP = re.compile(r"\n{3,}")
 _TOO_LARGE = f"the mail has more than {MAX_OUTPUT} bytes"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from notifications.inlining import inline_fragment
 from notifications.plain_text import text_of_html
@@ -15,20 +16,31 @@ from notifications.translation import Message, Messages
 _SAYS_WORDS = re.compile(r"\|\s*(?:label|brief)\b")
 
 
-def compose(
-    *,
-    name: str,
-    locale: str,
-    subject: str,
-    html: str,
-    text: str | None = None,
-    layout: Layout,
-    css: str,
-    messages: Messages = (),
-) -> TemplateVersion:
-    """Return the version of a template as an author writes it; without `text`, the HTML says it.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A template's sources as they are stored, in whatever language they are said; `used` are the texts they have."""
 
-    `messages` are those it may use: the ones it does use become part of it.
+    subject: str
+    html: str
+    text: str
+    layout: Layout
+    used: frozenset[str]
+
+    def version(self, *, name: str, locale: str, messages: Messages = ()) -> TemplateVersion:
+        """Return the version in one language. Of `messages`, those it uses become part of it."""
+        return pin(
+            name=name,
+            locale=locale,
+            subject=self.subject,
+            html=self.html,
+            text=self.text,
+            layout=self.layout,
+            messages=tuple((text, forms) for text, forms in messages if text in self.used),
+        )
+
+
+def prepare(*, subject: str, html: str, text: str | None = None, layout: Layout, css: str) -> Prepared:
+    """Return what is stored of a template as an author writes it; without `text`, the HTML says it.
 
     Raises:
         RefusedError: when the HTML cannot be read as it is written, or a source does not keep to the rules.
@@ -37,15 +49,12 @@ def compose(
     inlined = inline_fragment(html, css)
     plain = text_of_html(html) if text is None else text
     used = {message.text for message in texts_of(subject=subject, html=inlined, text=plain, layout=layout)}
-    used |= words_said((subject, inlined, plain))
-    return pin(
-        name=name,
-        locale=locale,
+    return Prepared(
         subject=subject,
         html=inlined,
         text=plain,
         layout=layout,
-        messages=tuple((text, forms) for text, forms in messages if text in used),
+        used=frozenset(used | words_said((subject, inlined, plain))),
     )
 
 

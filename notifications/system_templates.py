@@ -9,7 +9,7 @@ from importlib.resources.abc import Traversable
 from notifications.inlining import inline_document, inline_partials
 from notifications.languages import LOCALES
 from notifications.po_files import read_catalogue
-from notifications.saving import compose
+from notifications.saving import prepare
 from notifications.template import Layout, TemplateVersion, pin
 
 _LAYOUT_FOLDER = "_layout"
@@ -44,21 +44,14 @@ def system_layout() -> Layout:
 def _versions(folder: Traversable) -> list[TemplateVersion]:
     if not (folder / "subject.txt").is_file():
         return [_as_it_is(folder.name, locale) for locale in _folders(folder)]
-    return [_said_in(folder, locale) for locale in LOCALES]
-
-
-def _said_in(folder: Traversable, locale: str) -> TemplateVersion:
-    """Return a template in one of our languages."""
-    return compose(
-        name=folder.name,
-        locale=locale,
+    prepared = prepare(
         subject=_read(folder, "subject.txt"),
         html=_read(folder, "body.html"),
         text=_read(folder, "body.txt") if (folder / "body.txt").is_file() else None,
         layout=system_layout(),
         css=system_css(),
-        messages=read_catalogue(locale),
     )
+    return [prepared.version(name=folder.name, locale=locale, messages=read_catalogue(locale)) for locale in LOCALES]
 
 
 def _as_it_is(name: str, folder: Traversable) -> TemplateVersion:

@@ -55,7 +55,7 @@ def pin(
 ) -> TemplateVersion:
     """Return the version these sources are, as they are; without `layout` they get the system's.
 
-    What an author writes goes through `saving.compose`, which inlines styles and derives what is missing.
+    What an author writes goes through `saving.prepare`, which inlines styles and derives what is missing.
     """
     if layout is None:
         from notifications.system_templates import system_layout  # noqa: PLC0415 - a worker never saves: 4 MB less

@@ -45,7 +45,7 @@ class MailCode(CodeGenerator):
     ) -> None:
         """Call a method of the environment directly; it is safe by its making."""
         if not isinstance(node.node, nodes.EnvironmentAttribute):
-            super().visit_Call(node, frame, forward_caller)
+            super().visit_Call(node, frame, forward_caller=forward_caller)
             return
         self.write(f"environment.{node.node.name}(")
         for argument in node.args:

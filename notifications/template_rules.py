@@ -54,6 +54,8 @@ _ALLOWED: frozenset[type[nodes.Node]] = frozenset(
         nodes.CallBlock,
     }
 )
+# `_trans` is what Jinja itself calls the number in `{% trans n=range(3)|length %}`.
+_OWN_NAMES = frozenset({"_", "_trans"})
 _CALLABLE = frozenset({"range", "_", "gettext", "ngettext"})
 
 
@@ -121,6 +123,9 @@ class TemplateRules:
                 raise RefusedError(f"there is no filter {node.name!r}", node.lineno)
             case nodes.Test() if node.name not in self._tests:
                 raise RefusedError(f"there is no test {node.name!r}", node.lineno)
+            case nodes.Name() if node.name.startswith("_") and node.name not in _OWN_NAMES:
+                # What is called so is ours, and is written out as it is (template_code.py).
+                raise RefusedError("a name does not begin with an underscore", node.lineno)
             case nodes.Call():
                 self._check_call(node)
             case nodes.For() if node.recursive:

@@ -15,6 +15,7 @@ from notifications.report import Reports
 from notifications.routing import Routing
 from notifications.tracing import LineTracer
 from outbound.email import attachment_policy, sender_policy
+from outbound.secret_keys import address_vault
 from outbound.settings import Settings
 from providers.manager import ProviderManager
 from storage.attachments import PostgresFiles
@@ -57,6 +58,7 @@ async def build_parts(
     secret = settings.secret_key[0].get_secret_value().encode()
     reports = Reports(secret=secret)
     cache = SettingsCache(database)
+    vault = address_vault(settings)
     renderer = Renderer()
     templates = await cache.system_templates()
     for template in templates.all():
@@ -74,8 +76,8 @@ async def build_parts(
         renderer=renderer,
         templates=templates,
         files=PostgresFiles(database, attachment_policy(settings)),
-        ledger=PostgresLedger(database, cache),
-        transitions=PostgresTransitions(database, reports.of_change),
+        ledger=PostgresLedger(database, cache, vault),
+        transitions=PostgresTransitions(database, reports.of_change, vault),
         workers=Workers(database),
     )
 

@@ -12,6 +12,7 @@ from notifications.content import FORMAT, StoredContent
 from notifications.facts import EventKey, RecipientKey, Seen
 from notifications.ports import BatchFacts, Claim, EventRow, NotificationRow, QueueRow
 from notifications.template import TemplateVersion
+from storage.address_vault import AddressVault
 from storage.columns import columns, jsonb, moment
 from storage.dead_letters import insert_dead_letters
 from storage.digests import collect
@@ -91,9 +92,10 @@ _TEMPLATES_KEPT = 512
 class PostgresLedger:
     """`notifications.ports.Ledger` over asyncpg: set-based, sorted, in one order of tables."""
 
-    def __init__(self, database: Database, settings: SettingsCache) -> None:
+    def __init__(self, database: Database, settings: SettingsCache, vault: AddressVault) -> None:
         self._database = database
         self._settings = settings
+        self._vault = vault
         self._templates: dict[tuple[UUID, str, str, str], TemplateVersion] = {}
 
     async def read(self, events: Sequence[EventKey], recipients: Sequence[RecipientKey]) -> BatchFacts:
@@ -103,7 +105,7 @@ class PostgresLedger:
             versions = dict(await connection.fetch(_VERSIONS, list(tenant_ids)))
             tenants = await self._settings.get(connection, versions)
             seen = await connection.fetch(_SEEN, *columns([_key(event) for event in events], 3)) if events else []
-            found = await read_recipients(connection, recipients)
+            found = await read_recipients(connection, self._vault, recipients)
         return BatchFacts(
             tenants=tenants,
             seen={

@@ -15,6 +15,7 @@ from notifications.facts import EventKey
 from notifications.mail import Origin
 from notifications.status import Status
 from notifications.transition import AttemptRow, Leaves, Opens, Parks, Taken, Transition, Waiting
+from storage.address_vault import AddressVault
 from storage.columns import columns, jsonb
 from storage.ledger import OUTBOX
 from storage.roles import Role
@@ -80,8 +81,13 @@ select * from unnest($1::uuid[], $2::text[], $3::uuid[], $4::bytea[], $5::bytea[
 _FORGET = "delete from message_contents where notification_id = any($1::uuid[])"
 
 _SUPPRESS = """
-insert into suppressions (tenant_id, address, reason, notification_id)
-select t, a, 'hard_bounce', n from unnest($1::uuid[], $2::text[], $3::uuid[]) k (t, a, n) on conflict do nothing"""
+insert into suppressions as s (tenant_id, address_hash, key_id, sealed, reason, source, created_by, notification_id)
+select tenant_id, address_hash, key_id, sealed, 'hard_bounce', 'provider', provider, notification_id
+from unnest($1::uuid[], $2::bytea[], $3::text[], $4::bytea[], $5::text[], $6::uuid[])
+  k (tenant_id, address_hash, key_id, sealed, provider, notification_id)
+on conflict (address_hash, tenant_id, reason, scope, slug) do update set expires_at = null, source = excluded.source,
+  created_by = excluded.created_by, notification_id = excluded.notification_id, updated_at = now()
+where s.expires_at is not null"""
 
 _WAITING = """
 select l.id, l.source, l.event_id, l.category, l.subtype, l.user_id, l.recipient, l.status, l.template_name,
@@ -100,9 +106,10 @@ Report = Callable[[Transition, int, datetime], Mapping[str, Any] | None]
 class PostgresTransitions:
     """`notifications.transition.Transitions` over asyncpg."""
 
-    def __init__(self, database: Database, report: Report) -> None:
+    def __init__(self, database: Database, report: Report, vault: AddressVault) -> None:
         self._database = database
         self._report = report
+        self._vault = vault
 
     async def waiting(self, taken: Sequence[Taken]) -> Sequence[Waiting]:
         """Read what is stored of taken rows; a row whose notification is gone is left out."""
@@ -129,7 +136,7 @@ class PostgresTransitions:
                 await connection.execute(_PROVEN, sorted(late))
             await _write_contents(connection, [change for change in ordered if change.id in held])
             await _forget_contents(connection, [c for c in ordered if c.id in held or c.id in late])
-            await _suppress(connection, ordered)
+            await _suppress(connection, self._vault, ordered)
             await self._publish(connection, ordered, versions, now)
         return frozenset(held)
 
@@ -246,9 +253,14 @@ async def _forget_contents(connection: Connection, changes: Sequence[Transition]
         await connection.execute(_FORGET, forgotten)
 
 
-async def _suppress(connection: Connection, changes: Sequence[Transition]) -> None:
-    rows = [
-        (change.origin.event.tenant_id, change.origin.recipient, change.id) for change in changes if change.suppresses
-    ]
+async def _suppress(connection: Connection, vault: AddressVault, changes: Sequence[Transition]) -> None:
+    """List mailboxes that do not exist; one that was listed for a time is listed for good."""
+    rows: dict[tuple[UUID, bytes], tuple[Any, ...]] = {}
+    for change in changes:
+        if change.suppresses and change.origin.recipient is not None:
+            tenant_id, stored = change.origin.event.tenant_id, vault.seal(change.origin.recipient)
+            by = f"provider:{change.attempt.provider}" if change.attempt else "provider"
+            # Once each: an upsert cannot touch a row twice.
+            rows.setdefault((tenant_id, stored.address_hash), (stored.key_id, stored.sealed, by, change.id))
     if rows:
-        await connection.execute(_SUPPRESS, *columns(sorted(rows), 3))
+        await connection.execute(_SUPPRESS, *columns([(*key, *row) for key, row in sorted(rows.items())], 6))

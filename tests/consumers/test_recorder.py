@@ -23,6 +23,7 @@ from notifications.sender_address import SenderPolicy
 from providers.choice import Choice
 from providers.manager import ProviderManager
 from providers.receipt import Outcome, SendReceipt
+from storage.address_vault import AddressVault
 from storage.flight import flight_key
 from storage.ledger import PostgresLedger
 from storage.session import Database
@@ -54,7 +55,7 @@ async def recorder(db: Database, identity: Identity, metrics: LineMetrics, onwar
         Choice("smtp", "resend"),
     )
     recorder = Recorder(
-        transitions=PostgresTransitions(db, Reports(secret=b"secret").of_change),
+        transitions=PostgresTransitions(db, Reports(secret=b"secret").of_change, AddressVault([b"secret"])),
         identity=identity,
         routing=Routing(policy=SenderPolicy(email_from="noreply@outbound.example"), providers=providers),
         retry=RetryPolicy(),

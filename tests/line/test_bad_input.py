@@ -93,7 +93,7 @@ async def test_a_display_name_that_is_an_address_does_not_become_a_second_recipi
 async def test_a_template_that_fails_to_render_fails_its_own_mail_only(line: Line, wire: SmtpWire) -> None:
     await line.change(
         "insert into tenant_email_templates (tenant_id, name, locale, version, subject, html, text, layout_html,"
-        " layout_text, created_by) values ($1, 'ticket-updated', 'en', 'v1', '{{ ticket.number }}',"
+        " layout_text, created_by) values ($1, 'ticket-updated-client', 'en', 'v1', '{{ ticket.number }}',"
         " '{{ ticket.no_such_thing }}', 'x', '{% block content %}{% endblock %}', '{% block content %}{% endblock %}',"
         " 'test')",
         line.tenant,

@@ -75,7 +75,7 @@ async def test_a_lost_reply_is_uncertain_and_repeated_under_the_same_message_id(
 async def test_at_most_once_does_not_repeat_an_uncertain_mail(line: Line, wire: SmtpWire) -> None:
     await line.change(
         "insert into notification_subtypes (tenant_id, slug, category, uncertain_policy)"
-        " values ($1, 'ticket-updated', 'tickets', 'at_most_once')",
+        " values ($1, 'ticket-updated-client', 'tickets', 'at_most_once')",
         line.tenant,
     )
     wire.once(Step.DOT, Drop(accepted=True))

@@ -59,7 +59,7 @@ async def test_a_suppressed_address_does_not_stop_mail_to_the_other_one(line: Li
     )
     await line.change(
         "insert into user_notification_preferences (tenant_id, user_id, scope, slug, email)"
-        " values ($1, 'u-1', 'subtype', 'ticket-updated', 'home@example.com')",
+        " values ($1, 'u-1', 'subtype', 'ticket-updated-client', 'home@example.com')",
         line.tenant,
     )
 

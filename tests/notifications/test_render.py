@@ -87,8 +87,8 @@ def test_what_templates_need_every_day_works() -> None:
     [
         (None, "-"),
         ("", "-"),
-        (True, "yes"),
-        (False, "no"),
+        (True, "Yes"),
+        (False, "No"),
         (7, "7"),
         (["a", None, 1], "a, -, 1"),
         ({"a": 1}, "…"),
@@ -103,11 +103,11 @@ def test_any_value_can_be_shown_in_brief(value: Any, shown: str) -> None:
 @pytest.mark.parametrize(
     ("value", "day", "minute"),
     [
-        ("2026-12-01", "2026-12-01", "2026-12-01 00:00 UTC"),
-        ("2026-12-01T23:30:00-02:00", "2026-12-01", "2026-12-02 01:30 UTC"),
-        ("2026-12-01T09:30:15Z", "2026-12-01", "2026-12-01 09:30 UTC"),
+        ("2026-12-01", "Dec 1, 2026", "Dec 1, 2026"),
+        ("2026-12-01T23:30:00-02:00", "Dec 2, 2026", "Dec 2, 2026, 1:30 AM UTC"),
+        ("2026-12-01T09:30:15Z", "Dec 1, 2026", "Dec 1, 2026, 9:30 AM UTC"),
         ("soon", "soon", "soon"),
-        ("0001-01-01T00:00:00+14:00", "0001-01-01", "0001-01-01T00:00:00+14:00"),
+        ("0001-01-01T00:00:00+14:00", "0001-01-01T00:00:00+14:00", "0001-01-01T00:00:00+14:00"),
     ],
 )
 def test_times_are_shown_in_utc_and_other_texts_as_they_are(value: str, day: str, minute: str) -> None:
@@ -162,7 +162,7 @@ def failure(**sources: str) -> RenderingError:
         ({"text": "a\nb\n{% if %}"}, "mine/en text:3: Expected an expression, got 'end of statement block'"),
         ({"html": "\n{{ x|safe }}"}, "mine/en html:2: there is no filter 'safe'"),
         ({"html": "{{ x is callable }}"}, "mine/en html:1: there is no test 'callable'"),
-        ({"html": "{{ x.y() }}"}, "mine/en html:1: only range(…) can be called in templates"),
+        ({"html": "{{ x.y() }}"}, "mine/en html:1: only range(…), _(…) and partials can be called in templates"),
         ({"html": "\n{% include 'a' %}"}, "mine/en html:2: 'Include' is not available in templates"),
         ({"html": "{{ {} }}"}, "mine/en html:1: 'Dict' is not available in templates"),
         ({"layout_html": "\n{{ missing }}"}, "mine/en html layout:2: 'missing' is undefined"),
@@ -190,16 +190,27 @@ def test_a_version_is_compiled_once_and_the_oldest_is_forgotten() -> None:
     renderer = Renderer()
     first = template(text="first")
     renderer.render(first, {})
-    kept = renderer._compiled[first]
+    kept = renderer._versions[first]
 
     renderer.render(first, {})
-    assert renderer._compiled[first] is kept
+    assert renderer._versions[first] is kept
 
-    for number in range(render._COMPILED_KEPT):
+    for number in range(render._VERSIONS_KEPT):
         renderer.check(template(text=f"{number}"))
+    assert len(renderer._versions) == render._VERSIONS_KEPT
     assert len(renderer._compiled) == render._COMPILED_KEPT
-    assert first not in renderer._compiled
+    assert first not in renderer._versions
     assert renderer.render(first, {}).text == "first"
+
+
+def test_the_languages_of_a_template_are_compiled_once() -> None:
+    renderer = Renderer()
+    english, german = template(text="{{ _('Yes') }}"), template(text="{{ _('Yes') }}", messages=(("Yes", ("Ja",)),))
+
+    assert [renderer.render(one, {}).text for one in (english, german)] == ["Yes", "Ja"]
+
+    [theirs, ours] = [renderer._versions[one][2] for one in (english, german)]
+    assert (theirs.entry, theirs.body) == (ours.entry, ours.body)
 
 
 def test_a_template_can_be_checked_without_data() -> None:

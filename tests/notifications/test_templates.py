@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from html.parser import HTMLParser
 from typing import Any
@@ -9,76 +10,18 @@ from typing import Any
 import pytest
 
 from notifications.categories import SUBTYPES
+from notifications.languages import LOCALES
 from notifications.render import Rendered, Renderer
 from notifications.system_templates import system_layout, system_templates
-from notifications.template import Layout, TemplateVersion, pin, template_version
-from tests.events import samples
-from tests.notifications.contexts import contexts_of
-
-TENANT = {"name": "Acme & Co", "slug": "acme"}
-
-FULL: dict[str, dict[str, Any]] = contexts_of(samples.FULL) | {
-    "ticket-updated": {
-        "ticket": {
-            "id": "42",
-            "number": "1042",
-            "title": "Printer on fire",
-            "status": "in_progress",
-            "priority": "high",
-            "url": "https://psa.example.com/tickets/42?a=1&b=2",
-        },
-        "changes": [
-            {"field": "status", "previous": "open", "new": "in_progress"},
-            {"field": "assigned_to.name", "previous": None, "new": "Bob"},
-        ],
-        "updated_fields": [],
-        "actor": {"name": "Alice"},
-        "recipient": {"name": "Carol"},
-    },
-    "invoice-issued": {
-        "invoice": {
-            "id": "7",
-            "number": "INV-7",
-            "amount": "1234.50",
-            "currency": "EUR",
-            "due_date": "2026-12-01",
-            "url": "https://psa.example.com/invoices/7",
-            "client_name": "Globex",
-        },
-        "recipient": {"name": "Carol"},
-    },
-    "user-verification": {
-        "verification": {"url": "https://psa.example.com/verify?t=abc", "expires_at": "2026-11-25T12:00:00+02:00"},
-        "recipient": {"name": "Carol"},
-    },
-    "user-verified": {"recipient": {"name": "Carol", "email": "carol@example.com"}},
-}
-
-BARE: dict[str, dict[str, Any]] = contexts_of(samples.BARE) | {
-    "ticket-updated": {
-        "ticket": {"id": "42", "number": None, "title": None, "status": None, "priority": None, "url": None},
-        "changes": [],
-        "actor": {"name": None},
-        "recipient": {"name": None},
-    },
-    "invoice-issued": {
-        "invoice": {
-            "id": "7",
-            "number": None,
-            "amount": "10",
-            "currency": "JPY",
-            "due_date": None,
-            "url": None,
-            "client_name": None,
-        },
-        "recipient": {"name": None},
-    },
-    "user-verification": {
-        "verification": {"url": "https://psa.example.com/verify?t=abc", "expires_at": None},
-        "recipient": {"name": None},
-    },
-    "user-verified": {"recipient": {"name": None, "email": None}},
-}
+from notifications.template import (
+    Layout,
+    TemplateVersion,
+    messages_from_json,
+    messages_to_json,
+    pin,
+    template_version,
+)
+from tests.notifications.sample_data import BARE, BRAND, FULL, TENANT
 
 TEMPLATES = {template.name: template for template in system_templates() if template.locale == "en"}
 
@@ -101,7 +44,7 @@ class Elements(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
         self.attributes += attrs
-        if tag not in {"meta", "br"}:
+        if tag not in {"meta", "br", "img"}:
             self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
@@ -109,7 +52,15 @@ class Elements(HTMLParser):
 
 
 def test_every_subtype_has_an_english_template_and_the_other_way_round() -> None:
-    assert {(template.name, template.locale) for template in system_templates()} == {(name, "en") for name in SUBTYPES}
+    assert set(TEMPLATES) == set(SUBTYPES)
+
+
+def test_what_is_translated_is_so_into_every_language() -> None:
+    locales: dict[str, set[str]] = {}
+    for template in system_templates():
+        locales.setdefault(template.name, set()).add(template.locale)
+
+    assert [name for name, known in locales.items() if known not in ({"en"}, set(LOCALES))] == []
 
 
 @pytest.mark.parametrize("name", sorted(TEMPLATES))
@@ -152,9 +103,10 @@ def test_a_ticket_update_shows_what_changed_and_who_did_it() -> None:
     mail = rendered("ticket-updated", FULL)
 
     assert mail.subject == "[Ticket #1042] Updated: Printer on fire"
-    assert "Alice updated ticket #1042: Printer on fire." in mail.text
-    assert "* Status: open -> in_progress" in mail.text
-    assert "* Assigned to name: - -> Bob" in mail.text
+    assert mail.text.startswith(
+        "Printer on fire\n\nTicket #1042, Status: In progress, Priority: High\n\nHello Carol,\n"
+    )
+    assert "Alice updated this ticket.\n\nStatus: Open -> In progress\nAssigned to name: - -> Bob\n\n" in mail.text
 
 
 def test_a_ticket_update_without_values_names_the_fields() -> None:
@@ -170,12 +122,35 @@ def test_an_invoice_shows_amount_and_due_date() -> None:
     mail = rendered("invoice-issued", FULL)
 
     assert mail.subject == "Invoice INV-7 from Acme & Co"
-    assert "Amount:  1234.50 EUR\nDue:     2026-12-01" in mail.text
+    assert "Amount: €1,234.50\nDue on: December 1, 2026\n" in mail.text
     assert "Acme &amp; Co has issued a new invoice to Globex." in mail.html
 
 
-def test_a_verification_link_says_until_when_it_is_valid() -> None:
-    assert "valid until 2026-11-25 10:00 UTC." in rendered("user-verification", FULL).text
+def test_a_verification_link_says_until_when_it_is_valid_in_the_recipients_time_zone() -> None:
+    local = FULL["user-verification"] | {"timezone": "Europe/Berlin", "tenant": TENANT}
+
+    assert "valid until Nov 25, 2026, 10:00 AM UTC." in rendered("user-verification", FULL).text
+    assert "valid until Nov 25, 2026, 11:00 AM CET." in Renderer().render(TEMPLATES["user-verification"], local).text
+
+
+def test_a_mail_looks_as_its_tenant_wants() -> None:
+    mail = Renderer().render(TEMPLATES["ticket-updated"], FULL["ticket-updated"] | {"tenant": TENANT, "brand": BRAND})
+
+    attributes = Elements(mail.html).attributes
+    assert ("src", "https://cdn.example.com/acme.png") in attributes
+    assert ("alt", "Acme <Care>") in attributes
+    assert ("bgcolor", "#fde047") in attributes
+    assert "color: #111827" in mail.html
+    assert "Acme GmbH<br>\n1 Main Street<br>\n10115 Berlin<br>" in mail.html
+    assert ("href", "https://acme.example.com/?a=1&b=2") in attributes
+    assert "--\nAcme <Care>\nAcme GmbH\n1 Main Street\n10115 Berlin\nhttps://acme.example.com/?a=1&b=2\n\n" in mail.text
+
+
+@pytest.mark.parametrize("name", sorted(TEMPLATES))
+def test_an_english_mail_about_ascii_is_ascii_but_for_its_money(name: str) -> None:
+    mail = rendered(name, FULL)
+
+    assert (mail.subject + mail.html + mail.text).replace("€", "").isascii()
 
 
 def pinned(**changes: str) -> TemplateVersion:
@@ -188,6 +163,24 @@ def test_a_version_is_32_hex_digits_of_the_sources_alone() -> None:
 
     assert re.fullmatch(r"[0-9a-f]{32}", version)
     assert pinned(name="other", locale="de").version == version
+
+
+def test_a_translation_changes_the_version() -> None:
+    versions = {
+        pin(name="n", locale="de", subject="s", html="h", text="t", messages=messages).version
+        for messages in ((), (("Yes", ("Ja",)),), (("Yes", ("Jo",)),), (("Yes", ("Ja", "Jas")),))
+    }
+
+    assert len(versions) == 4
+
+
+def test_messages_are_stored_as_what_they_are_and_read_back() -> None:
+    messages = (("%(n)s tickets", ("%(n)s Ticket", "%(n)s Tickets")), ("Yes", ("Ja",)))
+
+    stored = messages_to_json(messages)
+
+    assert json.loads(stored) == {"Yes": "Ja", "%(n)s tickets": ["%(n)s Ticket", "%(n)s Tickets"]}
+    assert messages_from_json(stored) == messages
 
 
 @pytest.mark.parametrize("part", ["subject", "html", "text"])

@@ -32,7 +32,7 @@ SECRETS = {
 }
 BROKEN_TEMPLATE = (
     "insert into tenant_email_templates (tenant_id, name, locale, version, subject, html, text, layout_html,"
-    " layout_text, created_by) values ($1, 'ticket-updated', 'en', 'v1', '{{ ticket.title }}',"
+    " layout_text, created_by) values ($1, 'ticket-updated-client', 'en', 'v1', '{{ ticket.title }}',"
     " '{{ ticket[ticket.title] }}', 'x', '{% block content %}{% endblock %}', '{% block content %}{% endblock %}',"
     " 'test')"
 )

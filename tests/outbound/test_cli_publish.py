@@ -118,7 +118,7 @@ def test_a_named_stream_takes_everything(cli: Cli, redis_url: str) -> None:
         ('{"type":"ticket.updated.v1"}', "line 1: missing_tenant: tenantid: Field required"),
         (
             f'{{"type":"x.y.v1","tenantid":"{TENANT}"}}',
-            "line 1: unknown_type: type: not in the catalogue, see schemas/: ticket.updated.v1, ",
+            "line 1: unknown_type: type: not in the catalogue, see schemas/: ticket.created.v1, ",
         ),
         ('{"specversion":"0.3"}', "line 1: unsupported_specversion: specversion: Input should be '1.0'"),
         (

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
+from storage.address_vault import AddressVault
 from storage.ledger import PostgresLedger
 from storage.roles import Role
 from storage.session import Database, open_database
@@ -15,6 +16,8 @@ from storage.settings_cache import SettingsCache
 from storage.workers import Worker, Workers
 from tests.conftest import Postgres
 from tests.storage.rows import Superuser
+
+VAULT = AddressVault([b"secret"])
 
 
 @pytest.fixture
@@ -55,4 +58,4 @@ async def worker(workers: Workers) -> Worker:
 
 @pytest.fixture
 async def ledger(db: Database) -> PostgresLedger:
-    return PostgresLedger(db, SettingsCache(db))
+    return PostgresLedger(db, SettingsCache(db), VAULT)

@@ -16,6 +16,7 @@ from storage.session import Database
 from storage.transitions import PostgresTransitions
 from storage.workers import Worker
 from tests.notifications.builders import NOW, RENDERED, REQUEST, later
+from tests.storage.fixtures import VAULT
 from tests.storage.rows import (
     Superuser,
     a_change,
@@ -33,7 +34,7 @@ OTHERS = Fence(owner=0, attempt=9)
 
 @pytest.fixture
 def transitions(db: Database) -> PostgresTransitions:
-    return PostgresTransitions(db, Reports(secret=b"secret").of_change)
+    return PostgresTransitions(db, Reports(secret=b"secret").of_change, VAULT)
 
 
 @pytest.fixture
