@@ -87,6 +87,7 @@ class ClaimBuilder:
             stream=event.entry.stream,
             entry_id=event.entry.entry_id,
             type=event.event.type,
+            subject=event.event.subject,
             traceparent=origin(event),
             outcome=outcome,
             body=None if is_secret else _body(event),

@@ -32,12 +32,17 @@ def take_partials(tree: nodes.Template) -> dict[str, nodes.Macro]:
         RefusedError: when one stands inside something, or binds names that could be the user's.
     """
     partials: dict[str, nodes.Macro] = {}
-    for node in [node for node in tree.body if isinstance(node, nodes.Macro)]:
+    macros = [node for node in tree.body if isinstance(node, nodes.Macro)]
+    names = {macro.name for macro in macros}
+    for node in macros:
         if (binder := next(node.find_all(_BINDERS), None)) is not None:
             raise RefusedError(f"a partial has no {type(binder).__name__!r} in it", binder.lineno)
         if sum(_is_caller(call) for call in node.find_all(nodes.Call)) > 1:
             raise RefusedError("a partial has one caller() at most", node.lineno)
         partials[node.name] = expand(node, partials)
+        for call in node.find_all(nodes.Call):
+            if isinstance(call.node, nodes.Name) and call.node.name in names:
+                raise RefusedError("a partial uses those before it only", call.lineno)
     tree.body = [node for node in tree.body if not isinstance(node, nodes.Macro)]
     if (macro := tree.find(nodes.Macro)) is not None:
         raise RefusedError("a macro has its place at the top of a layout only", macro.lineno)

@@ -26,11 +26,8 @@ def read_catalogue(locale: str, folder: Path = FOLDER) -> Messages:
     """Return what a language says instead of the templates' texts; nothing for theirs."""
     if locale == SOURCE_LOCALE:
         return ()
-    said = (
-        (text_of(message), forms_of(message))
-        for message in read_entries(locale, folder)
-        if message.id and not message.fuzzy
-    )
+    entries = (entry for entry in read_entries(locale, folder) if entry.id and not entry.fuzzy)
+    said = ((text_of(entry), forms_of(entry)) for entry in entries)
     return tuple(sorted((text, forms) for text, forms in said if all(forms)))
 
 

@@ -92,6 +92,7 @@ class EventRow:
     stream: str
     entry_id: str
     type: str
+    subject: str | None
     traceparent: str | None
     outcome: str
     body: bytes | None

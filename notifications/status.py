@@ -95,6 +95,8 @@ class Reason(StrEnum):
     UNSUPPORTED = "unsupported"
     EXHAUSTED = "exhausted"
     CONTENT_GONE = "content_gone"
+    # withdrawn
+    CANCELLED = "cancelled"
     # bounced
     HARD_BOUNCE = "hard_bounce"
     # dead letters

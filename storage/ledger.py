@@ -34,11 +34,11 @@ cross join lateral (select e.stream, e.entry_id from consumed_events e
 
 _CONSUME = """
 with k as (select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
-    $8::text[], $9::bytea[])
-  k (tenant_id, source, event_id, stream, entry_id, type, traceparent, outcome, body)),
+    $8::text[], $9::bytea[], $10::text[])
+  k (tenant_id, source, event_id, stream, entry_id, type, traceparent, outcome, body, subject)),
 consumed as (
-  insert into consumed_events (tenant_id, source, event_id, stream, entry_id, type, traceparent, outcome)
-  select tenant_id, source, event_id, stream, entry_id, type, traceparent, outcome from k
+  insert into consumed_events (tenant_id, source, event_id, stream, entry_id, type, traceparent, outcome, subject)
+  select tenant_id, source, event_id, stream, entry_id, type, traceparent, outcome, subject from k
   on conflict do nothing returning tenant_id, source, event_id),
 bodies as (
   insert into event_bodies (tenant_id, source, event_id, received_at, body)
@@ -168,12 +168,12 @@ async def _consume(connection: Connection, events: Sequence[EventRow]) -> dict[E
         return {}
     rows = sorted(
         (
-            (*_key(row.key), row.stream, row.entry_id, row.type, row.traceparent, row.outcome, row.body)
+            (*_key(row.key), row.stream, row.entry_id, row.type, row.traceparent, row.outcome, row.body, row.subject)
             for row in events
         ),
         key=itemgetter(0, 1, 2),
     )
-    claimed = {tuple(row) for row in await connection.fetch(_CONSUME, *columns(rows, 9))}
+    claimed = {tuple(row) for row in await connection.fetch(_CONSUME, *columns(rows, 10))}
     lost = [row.key for row in events if _key(row.key) not in claimed]
     if not lost:
         return {}

@@ -36,7 +36,9 @@ COMMANDS = {
     "why": _Command("why", "why", "Explain what became of an event or a notification, and why."),
     "dead-letters": _Command("dead_letters", "dead_letters", "Look at, send again or drop what could not be an event."),
     "providers": _Command("providers", "providers", "See the providers, switch, try one, and prove the fallback."),
+    "notifications": _Command("notifications", "notifications", "Withdraw mail that waits."),
     "tenants": _Command("tenants", "tenants", "Add and list tenants."),
+    "suppressions": _Command("suppressions", "suppressions", "See and change whom not to write to."),
     "schemas": _Command("schemas", "schemas", "Write or check the JSON Schemas of all events."),
     "doctor": _Command("doctor", "doctor", "Check everything that is reachable, and say what to do."),
 }

@@ -2,61 +2,36 @@
 
 from __future__ import annotations
 
-import asyncio
-import csv
-import os
-import sys
-from collections.abc import AsyncGenerator, Callable, Generator, Iterable
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, fields
 from datetime import UTC, datetime
-from itertools import islice
-from pathlib import Path
-from typing import IO, Annotated, Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import typer
 
-from notifications.suppression import Entry, Scope, Source, SuppressionReason, suppressed_address
+from notifications.suppression import Entry, Scope, ScopeKind, Source, SuppressionReason
 from outbound.cli.actor import actor
-from outbound.cli.answer import fail, plain, progress, put_json, put_line, put_table, say
-from outbound.cli.suppression_file import COLUMNS, EXTRA, Defaults, Problem, entries, read_moment, record
-from outbound.secret_keys import address_vault
-from outbound.settings import Settings, load
-from providers.errors import InvalidAddressError
-from storage.operator import open_for_operator
-from storage.roles import Role
-from storage.suppressions import Changes, Suppression, SuppressionLists, UnknownTenantError
+from outbound.cli.answer import fail, put_json, put_line, put_table, say
+from outbound.cli.suppression_options import (
+    Address,
+    AsJson,
+    Expires,
+    Global,
+    Note,
+    OnlyReason,
+    Reason,
+    Tenant,
+    one_list,
+    with_lists,
+)
+from outbound.cli.suppression_transfer import export_file, import_file
+from storage.suppressions import Changes, Suppression, SuppressionLists
 
 _SPARE = ("note", "source", "since", "scope", "expires", "active")
 """The columns a narrow terminal does without, in this order."""
 
-suppressions = typer.Typer(
-    no_args_is_help=True, add_completion=False, help="See and change whom not to write to, and find out why."
-)
-
-
-def _read(reader: Callable[[str], Any]) -> Callable[[Any], Any]:
-    def read(text: Any) -> Any:
-        try:
-            return reader(text)
-        except (ValueError, InvalidAddressError) as error:
-            raise typer.BadParameter(str(error)) from None
-
-    return read
-
-
-Tenant = Annotated[UUID | None, typer.Option("--tenant", help="The list of this tenant.")]
-Global = Annotated[bool, typer.Option("--global", help="The list that holds for every tenant.")]
-Address = Annotated[str, typer.Argument(parser=_read(suppressed_address), help="The address.")]
-Reason = Annotated[SuppressionReason, typer.Option(help="Why.")]
-OnlyReason = Annotated[SuppressionReason | None, typer.Option(help="Only with this reason.")]
-Expires = Annotated[
-    datetime | None,
-    typer.Option(parser=_read(read_moment), metavar="TIME", help="Until when (ISO 8601, UTC); for good by default."),
-]
-Note = Annotated[str | None, typer.Option(help="A line for whoever asks later.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Write JSON.")]
+suppressions = typer.Typer(no_args_is_help=True, add_completion=False, help="See and change whom not to write to.")
 
 
 @suppressions.command("list")
@@ -68,7 +43,7 @@ def show_all(
     limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest.")] = 50,
     as_json: AsJson = False,
 ) -> None:
-    """List suppressions, the newest first: of one list, or of all."""
+    """List suppressions, the newest first: of one list, or of all of them."""
     if tenant is not None and is_global:
         raise typer.BadParameter("name one list, --tenant or --global, or neither for all")
 
@@ -99,7 +74,7 @@ def add(
     note: Note = None,
     as_json: AsJson = False,
 ) -> None:
-    """Put an address on a list, or change what stands there with the same reason and scope."""
+    """Put an address on a list, or change what stands there for the same reason and scope."""
     list_id = one_list(tenant, is_global=is_global)
     if expires is not None and expires <= datetime.now(UTC):
         raise typer.BadParameter("is past already", param_hint="--expires")
@@ -125,16 +100,18 @@ def remove(
     tenant: Tenant = None,
     is_global: Global = False,
     reason: OnlyReason = None,
-    scope: Annotated[
-        Scope | None, typer.Option(parser=_read(Scope.parse), metavar="SCOPE", help="Only what is about this mail.")
-    ] = None,
+    scope: Annotated[str | None, typer.Option(help="Only what is about this mail.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Take an address off a list; 1 if it was not on it."""
+    """Take an address off a list, or only what it is on it for; 1 if it is not there."""
     list_id = one_list(tenant, is_global=is_global)
+    try:
+        wanted = None if scope is None else Scope.parse(scope)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
 
     async def take_off(lists: SuppressionLists) -> int:
-        return await lists.remove(list_id, address, reason=reason, scope=scope, actor=actor())
+        return await lists.remove(list_id, address, reason=reason, scope=wanted, actor=actor())
 
     count = with_lists(take_off)
     if as_json:
@@ -152,7 +129,7 @@ def check(
     tenant: Annotated[UUID | None, typer.Option(help="As far as it concerns this tenant.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show everything that is listed for an address, in every list or as far as it concerns one tenant."""
+    """Show everything that is listed for an address, in all lists or as far as it concerns one tenant."""
 
     async def of_address(lists: SuppressionLists) -> list[Suppression]:
         return await lists.of_address(address, tenant)
@@ -165,33 +142,8 @@ def check(
         _show(rows)
 
 
-def one_list(tenant: UUID | None, *, is_global: bool) -> UUID | None:
-    """Return whose list is meant; None is the whole service's."""
-    if (tenant is None) != is_global:
-        raise typer.BadParameter("name the list: either --tenant or --global")
-    return tenant
-
-
-def with_lists(work: Callable[[SuppressionLists], Awaitable[T]]) -> T:
-    """Open the lists, do the work, and return what came of it; a tenant that is not there ends the command with 1."""
-    settings = load(needs=("DATABASE_URL", "OUTBOUND_SECRET_KEY"))
-
-    async def run() -> T:
-        async with _open_lists(settings) as lists:
-            return await work(lists)
-
-    try:
-        return asyncio.run(run())
-    except UnknownTenantError as error:
-        fail(f"nothing was written: {error}")
-
-
-@asynccontextmanager
-async def _open_lists(settings: Settings) -> AsyncGenerator[SuppressionLists]:
-    """Open the lists as an operator reads them, and as a tenant's own are written."""
-    dsn = settings.database_url.get_secret_value()
-    async with open_for_operator(dsn, Role.PLATFORM) as platform, open_for_operator(dsn, Role.API) as tenants:
-        yield SuppressionLists(Database(pools=platform.pools | tenants.pools), address_vault(settings))
+suppressions.command("import")(import_file)
+suppressions.command("export")(export_file)
 
 
 def _show(rows: Sequence[Suppression]) -> None:
@@ -217,5 +169,4 @@ def _show(rows: Sequence[Suppression]) -> None:
 
 
 def _described(row: Suppression) -> dict[str, Any]:
-    described = {name: getattr(row, name) for name in row.__slots__}
-    return described | {"scope": str(row.scope)}
+    return {field.name: getattr(row, field.name) for field in fields(row)} | {"scope": str(row.scope)}

@@ -33,16 +33,21 @@ async def test_greylisting_is_retried_durably_and_then_accepted(line: Line, wire
     assert [attempt["outcome"] for attempt in attempts] == ["temporary", "accepted"]
 
 
-async def test_a_refused_mailbox_has_bounced_for_good_and_is_suppressed(line: Line, wire: SmtpWire) -> None:
+async def test_a_refused_mailbox_has_bounced_and_nothing_more_is_sent_to_it(line: Line, wire: SmtpWire) -> None:
     wire.at(Step.RCPT, Answer("550 5.1.1 no such user"))
 
     async with line.worker():
-        await line.publish(line.ticket())
-        [row] = await line.settled(1)
+        await line.publish(line.ticket(id="evt-1"))
+        await line.settled(1)
+        steps = len(wire.steps)
+        await line.publish(line.ticket(id="evt-2"))
+        await line.settled(2)
 
-    [suppression] = await line.sql("select address, reason from suppressions")
-    assert (row["status"], row["reason"]) == ("bounced", "hard_bounce")
-    assert (suppression["address"], suppression["reason"]) == ("alice@example.com", "hard_bounce")
+    [suppression] = await line.sql("select reason from suppressions")
+    told = [(row["event_id"], row["status"], row["reason"]) for row in await line.notifications()]
+    assert suppression["reason"] == "hard_bounce"
+    assert told == [("evt-1", "bounced", "hard_bounce"), ("evt-2", "suppressed", "suppressed")]
+    assert Step.RCPT not in wire.steps[steps:]
 
 
 async def test_retries_end_in_failed_exhausted(line: Line, wire: SmtpWire) -> None:

@@ -34,7 +34,7 @@ def hashes(renderer: Renderer) -> dict[str, str]:
 
 def _hash(renderer: Renderer, template: Any, data: dict[str, Any]) -> str:
     mail = renderer.render(template, data)
-    return hashlib.sha256("\0".join((mail.subject, mail.html, mail.text)).encode()).hexdigest()[:32]
+    return hashlib.sha256(f"{mail.subject}\0{mail.html}\0{mail.text}".encode()).hexdigest()[:32]
 
 
 if __name__ == "__main__":

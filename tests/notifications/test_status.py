@@ -20,6 +20,7 @@ def settle(current: Status, report: Status) -> Status:
 
 def test_the_order_is_the_documented_one() -> None:
     assert sorted((RANK[status], status.value) for status in Status) == [
+        (0, "collected"),
         (0, "queued"),
         (0, "sending"),
         (0, "uncertain"),

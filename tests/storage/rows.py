@@ -86,6 +86,7 @@ def an_event_row(tenant: UUID, event_id: str = "evt-1", **changes: Any) -> Event
         "stream": "outbound:events",
         "entry_id": "1-1",
         "type": "ticket.updated.v1",
+        "subject": "ticket/42",
         "traceparent": None,
         "outcome": "notifications",
         "body": b"body",
