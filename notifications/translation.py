@@ -35,7 +35,7 @@ TEXT_VARIABLE = re.compile(r"_[0-9a-f]{16}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filled:
-    """A text to be filled: a `%s` for each value; `order` has their positions, None where these are 0, 1, 2 and so on."""
+    """A text to be filled: `%s` for each value; `order` has their positions, None where these are 0, 1, 2 and so on."""
 
     format: str
     order: tuple[int, ...] | None

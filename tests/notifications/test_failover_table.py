@@ -264,11 +264,11 @@ def main() -> None:
     """Print the table, each row with how many situations it was run in; fail where one came out otherwise."""
     wrong = [line for answer in VALUES[0] for line in disagreements(answer)]
     counts = Counter(matching(situation)[0] for situation in SITUATIONS)
-    print("|", " | ".join((*COLUMNS, "what happens", "situations")), "|")  # noqa: T201 - the table is the result
-    print("|", " | ".join(["---"] * (len(COLUMNS) + 1) + ["--:"]), "|")  # noqa: T201
-    for row in ROWS:
-        print("|", " | ".join((*("" if cell == ANY else cell for cell in row), str(counts[row]))), "|")  # noqa: T201
-    print(f"\n{len(SITUATIONS)} situations, each before and after a switch: {len(wrong)} differ")  # noqa: T201
+    heads = [*COLUMNS, "what happens", "situations"]
+    rows = [[*("" if cell == ANY else cell for cell in row), str(counts[row])] for row in ROWS]
+    lines = [f"| {' | '.join(cells)} |" for cells in (heads, ["---"] * len(heads), *rows)]
+    end = f"{len(SITUATIONS)} situations, each before and after a switch: {len(wrong)} differ"
+    print("\n".join([*lines, "", end]))  # noqa: T201 - the table is the result
     if wrong:
         raise SystemExit(1)
 

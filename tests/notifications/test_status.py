@@ -25,6 +25,7 @@ def test_the_order_is_the_documented_one() -> None:
         (0, "sending"),
         (0, "uncertain"),
         (1, "cancelled"),
+        (1, "digested"),
         (1, "failed"),
         (1, "skipped"),
         (2, "accepted"),
