@@ -8,7 +8,7 @@ when the mail is rendered: nothing that could call itself, and nothing that is p
 from __future__ import annotations
 
 from collections.abc import Mapping
-from copy import deepcopy
+from copy import copy
 from typing import Any, TypeVar
 
 from jinja2 import nodes
@@ -106,7 +106,7 @@ def _written_in(partial: nodes.Macro, call: nodes.Call, body: list[nodes.Node]) 
     written = _Filler(_arguments(partial, call), body)
     result: list[nodes.Node] = []
     for node in partial.body:
-        filled: Any = written.visit(deepcopy(node))
+        filled: Any = written.visit(_copied(node))
         result += filled if isinstance(filled, list) else [filled]
     if body and not written.has_called:
         raise RefusedError(f"{partial.name!r} has no place for a body", call.lineno)
@@ -144,7 +144,7 @@ class _Filler(NodeTransformer):
     def visit_Name(self, node: nodes.Name) -> nodes.Node:  # noqa: N802 - the name is how Jinja finds it
         """Replace a parameter."""
         argument = self._arguments.get(node.name)
-        return node if argument is None else deepcopy(argument)
+        return node if argument is None else _copied(argument)
 
     def visit_Output(self, node: nodes.Output) -> nodes.Node | list[nodes.Node]:  # noqa: N802 - the same
         """Replace `caller()`, which stands alone."""
@@ -158,6 +158,17 @@ class _Filler(NodeTransformer):
                 return [*([before] if before.nodes else []), *self._body, *([after] if after.nodes else [])]
         self.generic_visit(node)
         return node
+
+
+def _copied(node: N) -> N:
+    """Return a node of its own with all inside it; the environment it names stays the same."""
+    twin = copy(node)
+    for name, value in node.iter_fields():
+        if isinstance(value, nodes.Node):
+            setattr(twin, name, _copied(value))
+        elif isinstance(value, list):
+            setattr(twin, name, [_copied(item) if isinstance(item, nodes.Node) else item for item in value])
+    return twin
 
 
 def _is_caller(node: nodes.Node) -> bool:

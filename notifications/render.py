@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
@@ -33,8 +32,7 @@ MAX_SUBJECT = 400
 """Characters of a subject."""
 _VERSIONS_KEPT = 1024
 _COMPILED_KEPT = 768
-_CHUNKS_A_LOOK = 8
-_GAP = re.compile(r"\n{3,}")
+_CHUNKS_A_LOOK = 16
 _TOO_LARGE = f"the mail has more than {MAX_OUTPUT} bytes"
 
 
@@ -87,9 +85,10 @@ class _Kept(OrderedDict[K, V]):
 
     def get_or_make(self, key: K, make: Callable[[], V]) -> V:
         """Return what is kept under a key, made now if there is nothing."""
-        if key in self:
+        kept = self.get(key)
+        if kept is not None:
             self.move_to_end(key)
-            return self[key]
+            return kept
         self[key] = made = make()
         if len(self) > self._limit:
             self.popitem(last=False)
@@ -130,8 +129,7 @@ class Renderer:
         return Rendered(
             subject=clean_line(_run(subject, template, variables, budget).strip(), MAX_SUBJECT),
             html=_run(html, template, variables, budget),
-            # What is left out of a text leaves its blank lines behind.
-            text=_GAP.sub("\n\n", _run(text, template, variables, budget)),
+            text=_without_gaps(_run(text, template, variables, budget)),
         )
 
     def check(self, template: TemplateVersion) -> None:
@@ -241,22 +239,29 @@ def _collect(chunks: Iterator[str], budget: _Budget) -> str:
     """Put chunks together while the budget lasts. Characters are counted on the way, bytes at the end."""
     collected: list[str] = []
     characters_left = budget.bytes
-    for position, chunk in enumerate(islice(chunks, budget.chunks + 1)):
-        characters_left -= len(chunk)
-        # Every turn of a loop is a chunk; looking at the clock each time would cost as much as a short mail.
-        if not position % _CHUNKS_A_LOOK and time.perf_counter() > budget.until:
-            raise RefusedError(f"rendering takes longer than {MAX_SECONDS} s")
+    # Every turn of a loop is a chunk; looking at size and clock for each would cost as much as a short mail.
+    while some := list(islice(chunks, _CHUNKS_A_LOOK)):
+        collected += some
+        characters_left -= sum(map(len, some))
         if characters_left < 0:
             raise RefusedError(_TOO_LARGE)
-        collected.append(chunk)
+        if len(collected) > budget.chunks:
+            raise RefusedError(f"the mail is written in more than {MAX_CHUNKS} pieces")
+        if time.perf_counter() > budget.until:
+            raise RefusedError(f"rendering takes longer than {MAX_SECONDS} s")
     budget.chunks -= len(collected)
-    if budget.chunks < 0:
-        raise RefusedError(f"the mail is written in more than {MAX_CHUNKS} pieces")
     written = "".join(collected)
     budget.bytes -= len(written) if written.isascii() else len(written.encode())
     if budget.bytes < 0:
         raise RefusedError(_TOO_LARGE)
     return written
+
+
+def _without_gaps(text: str) -> str:
+    """Return a text with one blank line at a time: what is left out of a text leaves its blank lines behind."""
+    while "\n\n\n" in text:
+        text = text.replace("\n\n\n", "\n\n")
+    return text
 
 
 def _place(traceback: TracebackType | None, part: _Part) -> tuple[bool, int | None]:

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from notifications.translation import Messages
 
@@ -30,12 +31,12 @@ class TemplateVersion:
     name: str
     locale: str
     version: str
-    subject: str
-    html: str
-    text: str
-    layout_html: str
-    layout_text: str
-    # Not hashed with each look-up: the version stands for it.
+    # Not hashed with each look-up: the version stands for them.
+    subject: str = field(hash=False)
+    html: str = field(hash=False)
+    text: str = field(hash=False)
+    layout_html: str = field(hash=False)
+    layout_text: str = field(hash=False)
     messages: Messages = field(default=(), hash=False)
 
 
@@ -89,6 +90,11 @@ def messages_to_json(messages: Messages) -> str:
 
 
 def messages_from_json(stored: str) -> Messages:
-    """Read them back."""
-    read: Mapping[str, str | list[str]] = json.loads(stored)
-    return tuple(sorted((text, (forms,) if isinstance(forms, str) else tuple(forms)) for text, forms in read.items()))
+    """Read them back; what is neither a text nor a list of texts is left out, and said as the sources have it."""
+    read: Mapping[str, Any] = json.loads(stored)
+    forms = ((text, (found,) if isinstance(found, str) else found) for text, found in read.items())
+    return tuple(sorted((text, tuple(found)) for text, found in forms if _are_texts(found)))
+
+
+def _are_texts(found: Any) -> bool:
+    return isinstance(found, list | tuple) and bool(found) and all(isinstance(form, str) for form in found)

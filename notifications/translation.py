@@ -22,6 +22,8 @@ from notifications.template_rules import RefusedError
 
 SINGULAR = frozenset({"_", "gettext"})
 PLURAL = "ngettext"
+MAX_MESSAGE = 10_000
+"""Characters of a text or its translation."""
 _PLACEHOLDER = re.compile(r"%(?:\((\w+)\)s|(%)|(.?))", re.DOTALL)
 _NO_MARKUP = "markup has no place in a translated text; put it around, or use two texts"
 
@@ -162,6 +164,8 @@ def _word(message: Message, forms: tuple[str, ...] | None, locale: str, *, is_ht
 
 def _filled(text: str, message: Message, *, is_html: bool) -> Filled:
     """Read a text with its placeholders."""
+    if len(text) > MAX_MESSAGE:
+        raise RefusedError(f"a text has more than {MAX_MESSAGE} characters")
     names = placeholders(text)
     if set(names) - set(message.placeholders):
         raise RefusedError(f"the translation of {message.text!r} has a placeholder of its own")

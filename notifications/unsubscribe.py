@@ -7,7 +7,6 @@ went to is in the row of that notification, for as long as it is kept; until the
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -53,7 +52,8 @@ def unsubscribe_headers(public_url: str | None, keys: Sequence[bytes], notificat
     if public_url is None or not public_url.startswith("https://"):
         return {}
     link = f"<{unsubscribe_url(public_url, keys, notification_id)}>"
-    if not is_allowed_value(link):
+    # A link that a line could be folded in is none; half the pair would be worse than nothing.
+    if " " in link or not is_allowed_value(link):
         return {}
     return {"List-Unsubscribe": link, "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
 
@@ -77,4 +77,4 @@ def read_token(token: str, keys: Sequence[bytes]) -> UnsubscribeToken:
 
 def _signature(key: bytes, body: bytes) -> bytes:
     # The purpose is part of what is signed: nothing else that this key signs can be used as a token.
-    return hmac.digest(key, b"outbound unsubscribe\0" + body, hashlib.sha256)[:_SIGNATURE_BYTES]
+    return hmac.digest(key, b"outbound unsubscribe\0" + body, "sha256")[:_SIGNATURE_BYTES]

@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 from opentelemetry import trace
 
-_NOISY = ("aiobotocore", "aiohttp", "aiosmtplib", "asyncio", "botocore", "faust", "httpcore", "httpx", "mode")
+_NOISY = ("aiohttp", "aiosmtplib", "asyncio", "faust", "httpcore", "httpx", "mode")
 _ADDRESS = re.compile(r"[^\s<>\"'(),;:]+@[^\s<>\"'(),;:]+")
 _CALL = re.compile(r"(Exception in callback [^(]*).*")
 _FOREIGN_LENGTH = 500

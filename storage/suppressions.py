@@ -205,16 +205,19 @@ class SuppressionLists:
         )
 
     def _suppression(self, row: Any) -> Suppression:
-        fields = dict(row)
-        stored = [fields.pop(name) for name in ("address_hash", "key_id", "sealed")]
         return Suppression(
-            **fields
-            | {
-                "address": self._address(*stored),
-                "reason": SuppressionReason(row["reason"]),
-                "scope": _scope(fields.pop("scope"), fields.pop("slug")),
-                "source": Source(row["source"]),
-            }
+            id=row["id"],
+            tenant_id=row["tenant_id"],
+            address=self._address(row["address_hash"], row["key_id"], row["sealed"]),
+            reason=SuppressionReason(row["reason"]),
+            scope=_scope(row["scope"], row["slug"]),
+            source=Source(row["source"]),
+            note=row["note"],
+            expires_at=row["expires_at"],
+            created_by=row["created_by"],
+            notification_id=row["notification_id"],
+            created_at=row["created_at"],
+            is_active=row["is_active"],
         )
 
     def _address(self, address_hash: bytes, key_id: str, sealed: bytes | None) -> str | None:

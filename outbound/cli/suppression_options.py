@@ -1,4 +1,4 @@
-"""What the commands of `outbound suppressions` have in common: which list, which words, and how the lists are opened."""
+"""What the commands of `outbound suppressions` have in common: their options, and how the lists are opened."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ def export_file(
         totals = {"written": 0, "unreadable": 0}
         last: UUID | None = None
         with _writing(file) as out, progress("exporting", await lists.count(list_id)) as advance:
-            writer = csv.DictWriter(out, (*COLUMNS, *EXTRA), lineterminator="\n")
+            writer: csv.DictWriter[str] = csv.DictWriter(out, (*COLUMNS, *EXTRA), lineterminator="\n")
             writer.writeheader()
             while rows := await lists.page(list_id, last, _AT_ONCE):
                 last = rows[-1].id

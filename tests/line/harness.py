@@ -16,6 +16,7 @@ import redis.asyncio
 
 from outbound.settings import Settings, load
 from outbound.wiring import WorkerApp, open_worker
+from storage.address_vault import AddressVault
 
 SECRET = "a-secret-key-for-tests-0123456789"
 TERMINAL = {"skipped", "suppressed", "failed", "cancelled", "accepted", "bounced"}
@@ -89,6 +90,19 @@ class Line:
                 tenant=tenant,
             )
         return tenant
+
+    async def suppress(self, address: str, reason: str = "manual") -> None:
+        """Put an address on the tenant's list."""
+        stored = AddressVault([SECRET.encode()]).seal(address)
+        await self.change(
+            "insert into suppressions (tenant_id, address_hash, key_id, sealed, reason, source, created_by)"
+            " values ($1, $2, $3, $4, $5, 'operator', 'test')",
+            self.tenant,
+            stored.address_hash,
+            stored.key_id,
+            stored.sealed,
+            reason,
+        )
 
     async def publish(self, *events: dict[str, Any], stream: str = "outbound:events") -> list[str]:
         async with self.redis() as client:

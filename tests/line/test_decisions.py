@@ -121,10 +121,7 @@ async def test_a_directory_event_is_in_force_for_the_next_event_of_its_batch(lin
 
 
 async def test_a_suppressed_address_is_not_written_to(line: Line, wire: SmtpWire) -> None:
-    await line.change(
-        "insert into suppressions (tenant_id, address, reason) values ($1, 'alice@example.com', 'hard_bounce')",
-        line.tenant,
-    )
+    await line.suppress("alice@example.com", "hard_bounce")
 
     async with line.worker():
         await line.publish(line.ticket())

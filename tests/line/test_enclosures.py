@@ -101,9 +101,7 @@ async def test_resend_gives_each_copy_a_mail_to_itself(line: Line, resend: Resen
 
 
 async def test_a_copy_that_nobody_gets_is_not_shown(line: Line, wire: SmtpWire) -> None:
-    await line.change(
-        "insert into suppressions (tenant_id, address, reason) values ($1, 'bob@example.com', 'manual')", line.tenant
-    )
+    await line.suppress("bob@example.com")
 
     async with line.worker():
         await line.publish(invoice(line, ALICE, BOB))

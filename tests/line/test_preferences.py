@@ -54,9 +54,7 @@ async def test_a_mail_goes_to_the_address_somebody_would_rather_have_it_at(line:
 
 async def test_a_suppressed_address_does_not_stop_mail_to_the_other_one(line: Line, wire: SmtpWire) -> None:
     await add_user(line)
-    await line.change(
-        "insert into suppressions (tenant_id, address, reason) values ($1, 'home@example.com', 'manual')", line.tenant
-    )
+    await line.suppress("home@example.com")
     await line.change(
         "insert into user_notification_preferences (tenant_id, user_id, scope, slug, email)"
         " values ($1, 'u-1', 'subtype', 'ticket-updated-client', 'home@example.com')",

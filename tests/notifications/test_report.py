@@ -27,7 +27,7 @@ from tests.notifications.builders import (
 )
 
 REPORTS = Reports(secret=SECRET)
-PUBLISHED = [status for status in Status if status is not Status.SENDING]
+PUBLISHED = [status for status in Status if status not in {Status.SENDING, Status.COLLECTED}]
 ATTEMPT = AttemptRow(
     n=2,
     provider="smtp",
@@ -73,7 +73,7 @@ def test_an_event_is_what_the_model_would_have_written(status: Status, queue: Qu
 
 
 @pytest.mark.parametrize("status", PUBLISHED)
-def test_every_status_but_sending_is_told_under_its_own_type(status: Status) -> None:
+def test_every_status_but_sending_and_collected_is_told_under_its_own_type(status: Status) -> None:
     [new, changed] = [of_new(status), of_change(status, Leaves())]
 
     assert new is not None
@@ -83,8 +83,9 @@ def test_every_status_but_sending_is_told_under_its_own_type(status: Status) -> 
 
 
 def test_that_it_is_being_sent_is_not_told() -> None:
-    assert of_new(Status.SENDING) is None
-    assert of_change(Status.SENDING, Leaves()) is None
+    for untold in (Status.SENDING, Status.COLLECTED):
+        assert of_new(untold) is None
+        assert of_change(untold, Leaves()) is None
 
 
 @pytest.mark.parametrize("status", PUBLISHED)

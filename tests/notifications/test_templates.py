@@ -181,6 +181,9 @@ def test_messages_are_stored_as_what_they_are_and_read_back() -> None:
 
     assert json.loads(stored) == {"Yes": "Ja", "%(n)s tickets": ["%(n)s Ticket", "%(n)s Tickets"]}
     assert messages_from_json(stored) == messages
+    assert messages_from_json('{"a": 1, "b": [], "c": ["x", 2], "d": null, "e": {}, "Yes": "Ja"}') == (
+        ("Yes", ("Ja",)),
+    )
 
 
 @pytest.mark.parametrize("part", ["subject", "html", "text"])

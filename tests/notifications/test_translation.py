@@ -81,6 +81,7 @@ def test_none_is_nothing_and_a_number_is_a_number_in_a_text() -> None:
         ("{{ _('%(a)s', a=missing) }}", (), "'missing' is undefined"),
         ("{{ _('%(a)s', a=[1]) }}", (), "cannot be written out"),
         ("{{ _('Yes') }}", (("Yes", ("%(password)s",)),), "placeholder of its own"),
+        ("{{ _('Yes') }}", (("Yes", ("x" * 10_001,)),), "10000 characters"),
         ("{{ ngettext('a', 'b', 1) }}", (("a", ("only one",)),), "needs 2 forms"),
         ("{{ ngettext('a', 'b', '1') }}", (), "whole number"),
         ("{{ ngettext('a', 'b') }}", (), "takes two texts and a number"),

@@ -17,6 +17,7 @@ from notifications.mail import Origin
 from notifications.ports import Claim, EventRow, NotificationRow, QueueRow
 from notifications.status import Reason, Status
 from notifications.transition import AttemptRow, Fence, Leaves, QueueChange, Transition
+from storage.address_vault import AddressVault
 from tests.notifications.builders import ADDRESS, MILLISECONDS, NOW, RENDERED, REQUEST
 
 SOURCE = "/psa/tickets"
@@ -63,6 +64,24 @@ class Superuser:
             more.get("format", 1),
         )
         return id_
+
+    async def suppress(
+        self, vault: AddressVault, tenant: UUID | None, address: str, reason: str = "manual", **more: Any
+    ) -> None:
+        """Put an address on a list."""
+        stored = vault.seal(address)
+        await self.sql(
+            "insert into suppressions (tenant_id, address_hash, key_id, sealed, reason, scope, slug, expires_at,"
+            " source, created_by) values ($1, $2, $3, $4, $5, $6, $7, $8, 'operator', 'test')",
+            tenant,
+            stored.address_hash,
+            stored.key_id,
+            stored.sealed,
+            reason,
+            more.get("scope", "all"),
+            more.get("slug"),
+            more.get("expires_at"),
+        )
 
     async def trail(self, id_: UUID) -> list[tuple[int, str, str | None]]:
         row = await self.one("select trail from notification_logs where id = $1", id_)

@@ -21,6 +21,7 @@ from storage.roles import Role
 from storage.session import Database
 from storage.workers import Worker, Workers
 from tests.notifications.builders import ADDRESS, RENDERED, an_entry
+from tests.storage.fixtures import VAULT
 from tests.storage.rows import (
     Superuser,
     a_claim,
@@ -216,13 +217,13 @@ async def test_recipients_come_back_in_the_order_asked_with_what_is_known(
         " values ($1, 'u-1', 'subtype', 'ticket-updated', true), ($1, 'u-1', 'category', 'tickets', false)",
         tenant,
     )
-    await superuser.sql(
-        "insert into suppressions (tenant_id, address, reason) values ($1, 'alice@example.com', 'manual'),"
-        " (null, 'alice@example.com', 'hard_bounce'), ($2, 'alice@example.com', 'complaint'),"
-        " (null, 'bob@example.com', 'complaint')",
-        tenant,
-        other,
-    )
+    for id_, address, reason in (
+        (tenant, "alice@example.com", "manual"),
+        (None, "alice@example.com", "hard_bounce"),
+        (other, "alice@example.com", "complaint"),
+        (None, "bob@example.com", "complaint"),
+    ):
+        await superuser.suppress(VAULT, id_, address, reason)
 
     def key(user_id: str | None, email: str | None, id_: UUID = tenant) -> RecipientKey:
         return RecipientKey(tenant_id=id_, user_id=user_id, email=email, subtype="ticket-updated", category="tickets")

@@ -170,8 +170,22 @@ async def test_a_refused_mailbox_is_suppressed_once_for_its_tenant(
     await transitions.apply([change])
     await transitions.apply([change])
 
-    row = await superuser.one("select tenant_id, address, reason, notification_id from suppressions")
-    assert tuple(row) == (tenant, "alice@example.com", "hard_bounce", sent)
+    row = await superuser.one(
+        "select tenant_id, address_hash, reason, source, created_by, notification_id from suppressions"
+    )
+    [address_hash] = VAULT.hashes("alice@example.com")
+    assert tuple(row) == (tenant, address_hash, "hard_bounce", "provider", "provider:smtp", sent)
+
+
+async def test_a_mailbox_that_was_listed_for_a_time_and_is_refused_is_listed_for_good(
+    transitions: PostgresTransitions, superuser: Superuser, worker: Worker, tenant: UUID, sent: UUID
+) -> None:
+    await superuser.suppress(VAULT, tenant, "alice@example.com", "hard_bounce", expires_at=NOW)
+
+    await transitions.apply([a_change(tenant, Status.FAILED, owner=worker.id, suppresses=True)])
+
+    row = await superuser.one("select expires_at, source, notification_id from suppressions")
+    assert tuple(row) == (None, "provider", sent)
 
 
 async def test_a_group_over_several_tenants_is_one_transaction(

@@ -1,4 +1,4 @@
-"""What templates say and how a tenant's mails look, from the rows: nothing is read from a file when a mail is rendered."""
+"""What templates say and how a tenant's mails look, from the rows: rendering reads no file."""
 
 from __future__ import annotations
 
