@@ -131,7 +131,8 @@ async def test_what_fails_is_a_failed_span_with_its_kind_and_its_log_line_names_
 ) -> None:
     await line.change(
         "insert into tenant_email_templates (tenant_id, name, locale, version, subject, html, text, layout_html,"
-        " layout_text, created_by) values ($1, 'ticket-updated-client', 'en', 'v1', 'x', '{{ ticket.no_such_thing }}', 'x',"
+        " layout_text, created_by)"
+        " values ($1, 'ticket-updated-client', 'en', 'v1', 'x', '{{ ticket.no_such_thing }}', 'x',"
         " '{% block content %}{% endblock %}', '{% block content %}{% endblock %}', 'test')",
         line.tenant,
     )
