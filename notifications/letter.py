@@ -12,6 +12,7 @@ from notifications.draft import MAX_NAME_CHARS, Draft
 from notifications.ports import Templates
 from notifications.sender_address import SenderAddress
 from notifications.template import TemplateVersion
+from notifications.threads import subject_key, tagged_subject, thread_headers
 from providers.header_rules import allowed_headers
 from providers.mailbox import clean_line, is_addr_spec
 from providers.provider import Capability
@@ -46,13 +47,17 @@ def needs_of(enclosed: Enclosed) -> frozenset[Capability]:
     return frozenset({Capability.ATTACHMENTS, *([Capability.INLINE_IMAGES] if has_images else [])})
 
 
-def enclose(drafted: Draft, files: tuple[FileRef, ...]) -> Enclosed:
-    """Return what goes along: the files, and the tenant's labels and header fields with the event's own over them."""
-    email, extras = drafted.tenant.email, drafted.planned.request.extras
+def enclose(drafted: Draft, files: tuple[FileRef, ...], thread_domain: str | None = None) -> Enclosed:
+    """Return what goes along: the files, and the tenant's labels and header fields with the event's own over them.
+
+    With a `thread_domain` all mails about one thing are one conversation.
+    """
+    email, request = drafted.tenant.email, drafted.planned.request
+    thread = thread_headers(drafted.tenant.id, subject_key(request.data), thread_domain)
     return Enclosed(
         files=files,
-        tags=merge_tags(email.tags, extras.tags),
-        headers=allowed_headers({**email.headers, **extras.headers}),
+        tags=merge_tags(email.tags, request.extras.tags),
+        headers=allowed_headers({**thread, **email.headers, **request.extras.headers}),
     )
 
 
@@ -120,5 +125,9 @@ def _reply_to(drafted: Draft, sender: SenderAddress | None) -> tuple[str, ...]:
 def rendered_content(request: RequestContent, *, subject: str, html: str, text: str) -> RenderedContent:
     """Return the words with the addressing they were asked for with."""
     return RenderedContent(
-        addressing=request.addressing, subject=subject, html=html, text=text, enclosed=request.enclosed
+        addressing=request.addressing,
+        subject=tagged_subject(subject, request.data),
+        html=html,
+        text=text,
+        enclosed=request.enclosed,
     )

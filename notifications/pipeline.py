@@ -49,6 +49,7 @@ class LineOptions:
 
     service_enabled: bool
     rate: RateDefaults
+    thread_domain: str | None = None
     render_budget: timedelta = timedelta(milliseconds=50)
     sender_retry: timedelta = timedelta(minutes=5)
 
@@ -186,7 +187,7 @@ class Pipeline:
                 log.warning("notification.file_refused", notification_id=str(drafted.planned.id), rule=str(files))
                 drafted.fail(Reason.ATTACHMENT, str(files))
             else:
-                drafted.enclosed = enclose(drafted, files)
+                drafted.enclosed = enclose(drafted, files, self.options.thread_domain)
 
     def _address(self, drafts: list[Draft]) -> None:
         """Choose provider and sender for what goes now; where none is allowed, it waits for the configuration."""

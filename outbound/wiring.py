@@ -30,6 +30,7 @@ from notifications.pipeline import LineOptions, Pipeline
 from notifications.plan import Planner
 from notifications.reopening import Reopening
 from notifications.slots import RateDefaults
+from notifications.threads import thread_domain
 from outbound.drill import build_drills
 from outbound.email import build_providers, configured_choice, retry_policy
 from outbound.parts import Parts, build_parts, is_tracing, now
@@ -154,7 +155,14 @@ def _build_pipeline(parts: Parts, hands: _Hands, bus: RedisBus) -> Pipeline:
         metrics=parts.metrics,
         tracer=parts.tracer,
         options=LineOptions(
-            service_enabled=settings.email_enable, rate=RateDefaults(per_minute=settings.rate_per_minute)
+            service_enabled=settings.email_enable,
+            rate=RateDefaults(per_minute=settings.rate_per_minute),
+            thread_domain=thread_domain(
+                settings.email_from,
+                settings.email_tenant_from_pattern,
+                settings.email_tenant_subdomain_pattern,
+                settings.resend_default_domain,
+            ),
         ),
         clock=now,
     )

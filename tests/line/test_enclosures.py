@@ -195,3 +195,14 @@ async def test_a_file_of_an_event_needs_either_content_or_path(line: Line) -> No
         [letter] = await line.dead_letters()
 
     assert letter["reason"] == "invalid_data"
+
+
+async def test_all_mails_about_one_ticket_are_one_conversation(line: Line, wire: SmtpWire) -> None:
+    async with line.worker():
+        await line.publish(line.ticket("T-1"), line.ticket("T-1"), line.ticket("T-2"))
+        await line.settled(3)
+
+    mails = [read(received.content) for received in wire.accepted]
+    roots = [mail["References"] for mail in mails]
+    assert len(set(roots)) == 2
+    assert all(mail["In-Reply-To"] == mail["References"] != mail["Message-ID"] for mail in mails)
