@@ -166,7 +166,7 @@ async def test_an_outcome_that_cannot_be_stored_holds_up_no_other(
 
     for mail, receipt in zip(mails, receipts, strict=True):
         recorder.put(attempted(mail, receipt))
-    await recorder.flush(5)
+    await recorder.flush(20)
 
     assert await statuses(superuser) == {"evt-1": "accepted", "evt-2": "sending", "evt-3": "accepted"}
 
