@@ -23,6 +23,7 @@ GAUGES = {
     "outbound_stream_oldest_unacknowledged_seconds",
     "outbound_read_ahead_entries",
     "outbound_mails_in_hand",
+    "outbound_provider_paused",
 }
 
 
