@@ -43,7 +43,9 @@ async def test_sigterm_leaves_nothing_in_doubt_and_the_next_worker_finishes(grou
     assert code == 0
     assert 0 < sent < EVENTS
     assert accepted[0] == sent
-    assert {(row["owner"], row["reason"]) for row in rows} <= {(None, "handed_back"), (None, "backlog")}
+    # On a busy machine some had not been rendered yet: those wait like the rest.
+    waiting = {(None, "handed_back"), (None, "backlog"), (None, "rendering")}
+    assert {(row["owner"], row["reason"]) for row in rows} <= waiting
     assert epochs == []
     assert tally.uncertain == set()
     assert tally.doubles == set()
