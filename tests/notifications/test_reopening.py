@@ -42,7 +42,7 @@ async def test_what_waited_unrendered_is_rendered_stored_and_opened() -> None:
         attempt=3, provider="smtp", mail_from="noreply@outbound.example", opened_at=NOW
     )
     assert reopened.mail is not None
-    assert reopened.mail.content.subject == "Now it goes"
+    assert reopened.mail.content.subject == "[42] Now it goes"
     assert reopened.change.content == encode(reopened.mail.content)
     assert (reopened.mail.owner, reopened.mail.attempt, reopened.mail.tries) == (7, 3, 0)
     assert setting.ledger.pinned == [(TENANT, "ticket-updated", "en", REQUEST.template_version)]
