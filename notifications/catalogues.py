@@ -22,14 +22,16 @@ from notifications.template_filters import KNOWN_WORDS
 from notifications.template_rules import RefusedError
 from notifications.translation import Message, placeholders
 
+_TICKET = ("Ticket", "Ticket %(number)s")
+
 SAME: Mapping[str, frozenset[str]] = {
-    "de": frozenset({"Normal", "Status"}),
-    "es": frozenset({"Normal", "No"}),
-    "fr": frozenset({"Client", "Contact", "Description"}),
-    "it": frozenset({"No"}),
-    "nl": frozenset({"Contact", "Open", "Status"}),
+    "de": frozenset({"Normal", "Status", *_TICKET}),
+    "es": frozenset({"Normal", "No", *_TICKET}),
+    "fr": frozenset({"Client", "Contact", "Description", *_TICKET}),
+    "it": frozenset({"No", *_TICKET}),
+    "nl": frozenset({"Contact", "Open", "Status", *_TICKET}),
     "pl": frozenset({"Status"}),
-    "pt": frozenset({"Normal", "Status"}),
+    "pt": frozenset({"Normal"}),
 }
 """What a language says in the same word as English; anything else that is equal has been forgotten."""
 

@@ -24,6 +24,8 @@ MAX_SHOWN = 50
 """Items that a digest shows; of more it tells how many there are."""
 
 _NORMAL_LANE = 1
+_LOOK = ("brand", "timezone")
+"""What an item is shown with, and so its digest: the tenant's look, and the time zone its times are told in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,6 +182,7 @@ def _content(
         "items": [{"title": line.title, "url": line.url, "at": line.at.isoformat()} for line in shown],
         "recipient": {"name": last.addressing.to_name},
         "tenant": last.data.get("tenant"),
+        **{name: last.data[name] for name in _LOOK if name in last.data},
     }
     return RequestContent(
         addressing=Addressing(

@@ -30,12 +30,18 @@ def choose_template(drafted: Draft, system: Templates) -> TemplateVersion | None
 def find_template(
     name: str, locale: str | None, own: Mapping[tuple[str, str], TemplateVersion], system: Templates
 ) -> TemplateVersion | None:
-    """Return the tenant's own template in a language, the tenant's, the system's in it, the system's."""
+    """Return the tenant's own template in a language, the tenant's, the system's in it, the system's.
+
+    A tenant that wrote one template, in whatever language, means it for everybody; of several, none is more meant.
+    """
     wanted = (locale or DEFAULT_LOCALE).replace("_", "-")
     locales = dict.fromkeys((wanted, wanted.partition("-")[0], DEFAULT_LOCALE))
     for candidate in locales:
         if (found := own.get((name, candidate))) is not None:
             return found
+    written = [template for (owned, _), template in own.items() if owned == name]
+    if len(written) == 1:
+        return written[0]
     return next((found for candidate in locales if (found := system.find(name, candidate)) is not None), None)
 
 

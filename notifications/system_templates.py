@@ -10,7 +10,7 @@ from notifications.inlining import inline_document, inline_partials
 from notifications.languages import LOCALES
 from notifications.po_files import read_catalogue
 from notifications.saving import prepare
-from notifications.template import Layout, TemplateVersion, pin
+from notifications.template import Layout, TemplateVersion
 
 _LAYOUT_FOLDER = "_layout"
 
@@ -19,7 +19,7 @@ def system_templates() -> list[TemplateVersion]:
     """Return the templates the system ships, sorted by name and locale.
 
     A folder `{name}` has `subject.txt`, `body.html` and, where the HTML would not do as text, `body.txt`, for all
-    languages; one with folders `{locale}` in it has those files for each, as they are.
+    languages.
     """
     return [version for folder in _template_folders() for version in _versions(folder)]
 
@@ -42,8 +42,6 @@ def system_layout() -> Layout:
 
 
 def _versions(folder: Traversable) -> list[TemplateVersion]:
-    if not (folder / "subject.txt").is_file():
-        return [_as_it_is(folder.name, locale) for locale in _folders(folder)]
     prepared = prepare(
         subject=_read(folder, "subject.txt"),
         html=_read(folder, "body.html"),
@@ -52,18 +50,6 @@ def _versions(folder: Traversable) -> list[TemplateVersion]:
         css=system_css(),
     )
     return [prepared.version(name=folder.name, locale=locale, messages=read_catalogue(locale)) for locale in LOCALES]
-
-
-def _as_it_is(name: str, folder: Traversable) -> TemplateVersion:
-    """Return a template that is written for one language."""
-    return pin(
-        name=name,
-        locale=folder.name,
-        subject=_read(folder, "subject.txt"),
-        html=_read(folder, "body.html"),
-        text=_read(folder, "body.txt"),
-        layout=system_layout(),
-    )
 
 
 def _template_folders() -> list[Traversable]:

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from notifications.template import TemplateVersion, pin
+from notifications.saving import prepare
+from notifications.system_templates import system_css, system_layout
+from notifications.template import TemplateVersion
 from storage.roles import Role
 from storage.session import Connection, Database
 
@@ -49,23 +51,23 @@ TENANTS = (BRIGHTSIDE, HARBOR)
 
 
 def own_template() -> TemplateVersion:
-    """Return Brightside's own words where the system's would do."""
-    return pin(
-        name="ticket-updated-client",
-        locale="en",
+    """Return Brightside's own words where the system's would do, in the system's look."""
+    prepared = prepare(
         subject="{{ tenant.name }} worked on #{{ ticket.number or ticket.id }}: {{ ticket.title }}",
         html=(
-            "{% block reason %}This template is {{ tenant.name }}'s own.{% endblock %}"
-            "<h1>{{ ticket.title }}</h1>"
-            "<p>Hello {{ recipient.name or 'there' }}, {{ actor.name or 'somebody' }} changed your ticket.</p>"
-            "<ul>{% for change in changes %}<li>{{ change.field|label }}: {{ change.new|brief }}</li>{% endfor %}</ul>"
+            "{% block reason %}This template is {{ tenant.name }}'s own.{% endblock %}\n"
+            "<h1>{{ ticket.title }}</h1>\n"
+            "<p>Hello {{ recipient.name or 'there' }}, {{ actor.name or 'somebody' }} changed your ticket.</p>\n"
+            "<ul>\n"
+            "{% for change in changes %}\n"
+            "<li>{{ change.field|label }}: {{ change.new|brief }}</li>\n"
+            "{% endfor %}\n"
+            "</ul>\n"
         ),
-        text=(
-            "{% block reason %}This template is {{ tenant.name }}'s own.{% endblock %}"
-            "Hello {{ recipient.name or 'there' }},\n\n{{ actor.name or 'somebody' }} changed \"{{ ticket.title }}\".\n"
-            "{% for change in changes %}\n* {{ change.field|label }}: {{ change.new|brief }}{% endfor %}\n"
-        ),
+        layout=system_layout(),
+        css=system_css(),
     )
+    return prepared.version(name="ticket-updated-client", locale="en")
 
 
 async def create_tenants(database: Database) -> None:

@@ -10,9 +10,10 @@ import pytest
 from notifications.content import Enclosed, FileRef, decode, encode
 from notifications.draft import Draft
 from notifications.facts import RecipientFacts, TenantEmail
-from notifications.letter import enclose, needs_of, request_content
+from notifications.letter import enclose, find_template, needs_of, request_content
 from notifications.request import Extras, NotificationRequest, Recipient
 from notifications.status import Reason
+from notifications.template import TemplateVersion
 from providers.provider import Capability
 from tests.notifications.builders import a_draft, a_request, a_template, a_tenant, an_entry, plan_of
 
@@ -119,3 +120,30 @@ def test_what_goes_along_is_stored_with_the_words() -> None:
     stored = encode(content)
 
     assert decode(stored.kind, stored.message) == content
+
+
+class Shipped:
+    """The system's templates: one, in every language."""
+
+    def find(self, name: str, locale: str) -> TemplateVersion | None:
+        return a_template(name, locale, subject="shipped") if name == "ticket-updated" else None
+
+
+@pytest.mark.parametrize(
+    ("own", "found"),
+    [
+        ([("ticket-updated", "de")], "own de"),
+        ([("ticket-updated", "de"), ("ticket-closed", "pl")], "own de"),
+        ([("ticket-updated", "de"), ("ticket-updated", "pl")], "shipped"),
+        ([("ticket-updated", "de"), ("ticket-updated", "fr")], "own fr"),
+        ([("ticket-closed", "de")], "shipped"),
+        ([], "shipped"),
+    ],
+)
+def test_a_tenant_s_only_words_for_a_mail_are_meant_for_everybody(own: list[tuple[str, str]], found: str) -> None:
+    templates = {(name, locale): a_template(name, locale, subject=f"own {locale}") for name, locale in own}
+
+    template = find_template("ticket-updated", "fr", templates, Shipped())
+
+    assert template is not None
+    assert template.subject == found

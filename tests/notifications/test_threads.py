@@ -85,7 +85,7 @@ def test_roots_end_in_the_first_domain_of_the_platform_s_own(
     ("subject", "number", "tagged"),
     [
         ("Printer on fire", "T-42", "[T-42] Printer on fire"),
-        ("[Ticket #T-42] Updated: Printer", "T-42", "[Ticket #T-42] Updated: Printer"),
+        ("[T-42] Printer: updated", "T-42", "[T-42] Printer: updated"),
         ("7 updates on t-42", "T-42", "7 updates on t-42"),
         ("About T-421 and XT-42", "T-42", "[T-42] About T-421 and XT-42"),
         ("Costs (.*)", ".*", "Costs (.*)"),

@@ -22,6 +22,7 @@ from outbound.dev.view import open_view, rows
 from outbound.dev.watch import EventState, NotificationState, Watch, database_time, summary
 from storage.roles import Role
 from storage.session import open_database
+from tests.notifications.sample_data import FULL
 
 NOW = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
 UNREADABLE = {"undecodable": "undecodable", "unknown type": "unknown_type"}
@@ -68,6 +69,17 @@ def test_the_example_can_be_published_as_it_is() -> None:
 
 def test_the_tenants_own_template_keeps_to_the_rules() -> None:
     Renderer().check(own_template())
+
+
+def test_the_tenants_own_template_has_the_systems_look_and_says_the_same_as_text() -> None:
+    data = FULL["ticket-updated-client"] | {"tenant": {"name": "Brightside IT", "slug": "demo-brightside"}}
+
+    mail = Renderer().render(own_template(), data)
+
+    assert all(f'<{tag} style="' in mail.html for tag in ("h1", "p", "ul"))
+    assert mail.subject == "Brightside IT worked on #T-42: Printer on fire"
+    assert mail.text.startswith("Printer on fire\n\nHello Cleo, Ada changed your ticket.\n\n* ")
+    assert mail.text.rstrip().endswith("This template is Brightside IT's own.")
 
 
 async def test_tenants_are_created_once_however_often_the_demo_starts(database: str) -> None:

@@ -33,7 +33,7 @@ async def test_a_version_comes_back_with_its_messages(ledger: PostgresLedger, te
     assert stored == template
     assert stored.messages
     mail = Renderer().render(stored, FULL["ticket-updated"] | {"tenant": TENANT})
-    assert mail.subject == "[Ticket #1042] Aktualisiert: Printer on fire"
+    assert mail.subject == "[1042] Printer on fire: aktualisiert"
 
 
 async def test_every_language_is_current_at_once(db: Database) -> None:
