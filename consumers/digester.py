@@ -14,7 +14,7 @@ from consumers.repeating import repeat
 from notifications.digest import MAX_SHOWN, SUBTYPE, Closing, Item, OpenDigest, Shown, close, happened_at, link_of, part
 from notifications.letter import find_template
 from notifications.metrics import LineMetrics
-from notifications.ports import Ledger, Templates, UnavailableError
+from notifications.ports import Facts, Templates, UnavailableError
 from notifications.render import Renderer, RenderingError
 from notifications.report import Reports
 from notifications.status import Reason, Status
@@ -33,7 +33,7 @@ class Digester(mode.Service):
         self,
         *,
         digests: Digests,
-        ledger: Ledger,
+        ledger: Facts,
         templates: Templates,
         renderer: Renderer,
         reports: Reports,

@@ -17,7 +17,7 @@ from consumers.identity import Identity
 from notifications.mail import Mail, compose
 from notifications.metrics import LineMetrics
 from notifications.outcome import Attempted
-from notifications.ports import AccountLimiter, Files, UnavailableError
+from notifications.ports import AccountLimiter, KeptFiles, UnavailableError
 from notifications.tracing import LineTracer
 from providers.choice import Choice
 from providers.errors import InvalidAddressError, InvalidMessageError
@@ -48,7 +48,7 @@ class Sender(mode.Service):
         *,
         providers: ProviderManager,
         account: AccountLimiter,
-        files: Files,
+        files: KeptFiles,
         identity: Identity,
         record: Record,
         tracer: LineTracer,

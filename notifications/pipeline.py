@@ -24,7 +24,7 @@ from notifications.plan import Plan, PlannedEvent, Planner, unprocessable
 from notifications.ports import (
     BatchFacts,
     Bus,
-    Files,
+    FileIntake,
     Ledger,
     Limiter,
     Ownership,
@@ -63,7 +63,7 @@ class Pipeline:
     limiter: Limiter
     bus: Bus
     lane: SendLane
-    files: Files
+    files: FileIntake
     ownership: Ownership
     renderer: Renderer
     templates: Templates

@@ -122,12 +122,20 @@ class Claim:
     dead_events: Sequence[Mapping[str, Any]] = ()
 
 
-class Ledger(Protocol):
-    """Postgres, as the pipeline sees it. Every method raises UnavailableError when it is away."""
+class Facts(Protocol):
+    """What Postgres knows, as decisions need it. Every method raises UnavailableError when it is away."""
 
     async def read(self, events: Sequence[EventKey], recipients: Sequence[RecipientKey]) -> BatchFacts:
         """Read what a batch needs to know; recipients come back in the order asked."""
         ...
+
+    async def template(self, tenant_id: UUID, name: str, locale: str, version: str) -> TemplateVersion:
+        """Return one pinned version, the tenant's or the system's."""
+        ...
+
+
+class Ledger(Facts, Protocol):
+    """Postgres, as the pipeline sees it."""
 
     async def claim(self, claim: Claim) -> Mapping[EventKey, Seen]:
         """Write a batch and return the events that somebody else had claimed meanwhile: nothing was written of those.
@@ -135,10 +143,6 @@ class Ledger(Protocol):
         Raises:
             FencedError: when the owner has been declared dead; nothing was written.
         """
-        ...
-
-    async def template(self, tenant_id: UUID, name: str, locale: str, version: str) -> TemplateVersion:
-        """Return one pinned version, the tenant's or the system's."""
         ...
 
 
@@ -173,8 +177,8 @@ class RefusedFileError(Exception):
     """A file may not be sent, or cannot be read; the message is the rule that it breaks, without content."""
 
 
-class Files(Protocol):
-    """The files that mails carry, kept once per tenant and content."""
+class FileIntake(Protocol):
+    """Where the files of mails are checked and kept, once per tenant and content."""
 
     async def keep(self, tenant_id: UUID, files: Sequence[FileRequest]) -> tuple[FileRef, ...]:
         """Check files, store their contents, and return how they are referred to.
@@ -184,6 +188,10 @@ class Files(Protocol):
             UnavailableError: when they cannot be stored now.
         """
         ...
+
+
+class KeptFiles(Protocol):
+    """Where the kept files come from again."""
 
     async def fetch(self, tenant_id: UUID, files: Sequence[FileRef]) -> tuple[Attachment, ...]:
         """Return files with their contents.

@@ -16,7 +16,7 @@ from notifications.gates import GateInput, Verdict, judge
 from notifications.hashing import milliseconds
 from notifications.letter import needs_of, rendered_content
 from notifications.outcome import change_after
-from notifications.ports import Ledger, Limiter, UnavailableError
+from notifications.ports import Facts, Limiter, UnavailableError
 from notifications.render import Renderer, RenderingError
 from notifications.reopened import Reopened, ended, failed, key_of, mail_of, orphaned, parked, quiet_until, stopped
 from notifications.routing import Route, Routing
@@ -32,7 +32,7 @@ log = structlog.get_logger()
 class Reopening:
     """Decides about taken rows, batch by batch."""
 
-    ledger: Ledger
+    ledger: Facts
     limiter: Limiter
     rate: RateDefaults
     renderer: Renderer

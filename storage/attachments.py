@@ -30,7 +30,7 @@ _FETCH = "select sha256, content from attachments where tenant_id = $1 and sha25
 
 
 class PostgresFiles:
-    """`notifications.ports.Files` over asyncpg, with the contents used last in memory."""
+    """`FileIntake` and `KeptFiles` of notifications.ports over asyncpg, with the contents used last in memory."""
 
     def __init__(self, database: Database, policy: AttachmentPolicy) -> None:
         self._database = database

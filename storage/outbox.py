@@ -46,4 +46,6 @@ class Outbox:
     async def apply_retention(self) -> int:
         """Drop what is older than it is kept, and return how many partitions that were."""
         async with self._database.everyone(Role.DISPATCHER) as connection:
-            return int(await connection.fetchval("select apply_retention()"))
+            dropped = int(await connection.fetchval("select apply_retention()"))
+            await connection.execute("select forget_files(), forget_digests()")
+            return dropped

@@ -9,10 +9,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, Self
 
-import dkim  # type: ignore[import-untyped] # dkimpy ships no types
-from dkim.asn1 import ASN1FormatError  # type: ignore[import-untyped] # the same
-from dkim.canonicalization import CanonicalizationPolicy  # type: ignore[import-untyped] # the same
-from dkim.crypto import (  # type: ignore[import-untyped] # the same
+import dkim
+from dkim.asn1 import ASN1FormatError
+from dkim.canonicalization import CanonicalizationPolicy
+from dkim.crypto import (
     HASH_ALGORITHMS,
     UnparsableKeyError,
     parse_pem_private_key,

@@ -7,7 +7,6 @@ from datetime import timedelta
 from uuid import UUID
 
 from notifications.content import FileRef
-from notifications.request import FileRequest
 from providers.attachment import Attachment
 
 
@@ -17,9 +16,6 @@ class KeptFiles:
     def __init__(self) -> None:
         self.kept: dict[str, Attachment] = {}
         self.error: Exception | None = None
-
-    async def keep(self, tenant_id: UUID, files: Sequence[FileRequest]) -> tuple[FileRef, ...]:
-        raise NotImplementedError
 
     async def fetch(self, tenant_id: UUID, files: Sequence[FileRef]) -> tuple[Attachment, ...]:  # noqa: ARG002 - the port's
         if self.error is not None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from notifications.after import RetryPolicy
-from notifications.facts import EventKey, RecipientFacts, RecipientKey, Seen, TenantSettings
-from notifications.ports import BatchFacts, Claim, SlotWant
+from notifications.facts import EventKey, RecipientFacts, RecipientKey, TenantSettings
+from notifications.ports import BatchFacts, SlotWant
 from notifications.render import Renderer
 from notifications.reopened import Reopened
 from notifications.reopening import Reopening
@@ -53,9 +53,6 @@ class KnownFacts:
         return BatchFacts(
             tenants={self._tenant.id: self._tenant}, seen={}, recipients=[self._recipient for _ in recipients]
         )
-
-    async def claim(self, claim: Claim) -> Mapping[EventKey, Seen]:
-        raise NotImplementedError
 
     async def template(self, tenant_id: UUID, name: str, locale: str, version: str) -> TemplateVersion:
         self.pinned.append((tenant_id, name, locale, version))

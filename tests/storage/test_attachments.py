@@ -129,7 +129,7 @@ async def test_retention_removes_what_nothing_can_name_any_more(superuser: Super
         )
 
     await superuser.sql("set role outbound_dispatcher")
-    await superuser.sql("select apply_retention()")
+    await superuser.sql("select forget_files()")
     await superuser.sql("reset role")
 
     kept = await superuser.sql("select tenant_id, sha256 from attachments order by sha256")

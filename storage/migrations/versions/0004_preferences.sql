@@ -79,33 +79,11 @@ grant select on digests to outbound_dispatcher;
 
 grant select on digests, digest_items to outbound_api, outbound_platform;
 
--- As before, and digests that were closed long ago.
-create or replace function apply_retention(today date default (now() at time zone 'utc')::date) returns integer
-language plpgsql security definer set search_path = outbound, pg_temp as $$
-declare
-  -- Whoever names a day to come gets today: nothing goes before its time.
-  this_day constant date := least(today, (now() at time zone 'utc')::date);
-  dropped integer := 0;
-  item record;
-begin
-  for item in
-    select c.relname as child, to_date(right(c.relname, 8), 'YYYYMMDD') as day, p.relname as parent
-      from pg_inherits i join pg_class c on c.oid = i.inhrelid join pg_class p on p.oid = i.inhparent
-     where p.relnamespace = 'outbound'::regnamespace and p.relname in ('event_bodies', 'message_contents')
-       and c.relname ~ '_d[0-9]{8}$' and to_date(right(c.relname, 8), 'YYYYMMDD') < this_day - 30
-  loop
-    if item.parent = 'message_contents' and exists (
-      select from send_queue where notification_id >= id_at(item.day::timestamp at time zone 'utc')
-        and notification_id < id_at((item.day + 1)::timestamp at time zone 'utc')) then
-      continue;
-    end if;
-    execute format('drop table %I', item.child);
-    dropped := dropped + 1;
-  end loop;
-  delete from consumed_events where received_at < this_day - 35;
-  delete from digests where closed_at < this_day - 35;
-  delete from attachments a where a.used_at < this_day - 32 and not exists (
-    select from send_queue q where q.tenant_id = a.tenant_id
-      and q.notification_id < id_at((this_day - 30)::timestamp at time zone 'utc'));
-  return dropped;
-end $$;
+-- Digests that were closed long ago. Called with apply_retention().
+create function forget_digests(today date default (now() at time zone 'utc')::date) returns void
+language sql security definer set search_path = outbound, pg_temp as $$
+  delete from digests where closed_at < least(today, (now() at time zone 'utc')::date) - 35 $$;
+
+revoke all on function forget_digests(date) from public;
+
+grant execute on function forget_digests(date) to outbound_dispatcher;
