@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +11,21 @@ import mode
 import structlog
 
 from consumers.repeating import repeat
-from notifications.digest import MAX_SHOWN, SUBTYPE, Closing, Item, OpenDigest, Shown, close, happened_at, link_of, part
+from notifications.digest import (
+    MAX_SHOWN,
+    SUBTYPE,
+    Closing,
+    Item,
+    OpenDigest,
+    Shown,
+    Told,
+    ask_again,
+    close,
+    gathered,
+    happened_at,
+    link_of,
+)
+from notifications.facts import RecipientKey
 from notifications.letter import find_template
 from notifications.metrics import LineMetrics
 from notifications.ports import Facts, Templates, UnavailableError
@@ -24,6 +38,7 @@ log = structlog.get_logger()
 
 _BATCH = 64
 _IDLE_SECONDS = 1.0
+_AGAIN_AFTER = timedelta(minutes=1)
 
 
 class Digester(mode.Service):
@@ -40,6 +55,7 @@ class Digester(mode.Service):
         secret: bytes,
         metrics: LineMetrics,
         clock: Callable[[], datetime],
+        service_enabled: bool,
         **options: Any,
     ) -> None:
         self._digests = digests
@@ -50,6 +66,8 @@ class Digester(mode.Service):
         self._secret = secret
         self._metrics = metrics
         self._clock = clock
+        self._service_enabled = service_enabled
+        self._failed: dict[UUID, datetime] = {}
         super().__init__(**options)
 
     @mode.Service.task
@@ -57,7 +75,9 @@ class Digester(mode.Service):
         await repeat(self, "digester", self._close_due)
 
     async def _close_due(self) -> float:
-        due = await self._digests.due(self._clock(), _BATCH)
+        now = self._clock()
+        self._failed = {digest_id: again for digest_id, again in self._failed.items() if again > now}
+        due = await self._digests.due(now, _BATCH, without=list(self._failed))
         for digest_id, tenant_id in due:
             if self.should_stop:
                 break
@@ -65,51 +85,65 @@ class Digester(mode.Service):
         return 0 if len(due) == _BATCH else _IDLE_SECONDS
 
     async def _close_one(self, digest_id: UUID, tenant_id: UUID) -> None:
-        now = self._clock()
-
-        async def decide(digest: OpenDigest) -> Closing:
-            _, fresh = part(digest, now)
-            shown = [await self._line(item) for item in fresh[:MAX_SHOWN]] if len(fresh) > 1 else []
-            template = find_template(SUBTYPE, _locale(fresh), {}, self._templates) if shown else None
-            return close(digest, shown, template, secret=self._secret, reports=self._reports, now=now)
-
         try:
-            closing = await self._digests.close(digest_id, tenant_id, now, decide)
+            digest = await self._digests.find(digest_id, tenant_id)
+            if digest is None:
+                return
+            now = self._clock()
+            closing = await self._decide(digest, now)
+            if await self._digests.close(digest, closing, now):
+                self._count(closing)
         except UnavailableError:
             raise
         except Exception:
             # It stays open and is tried again; another digest is not to blame for it.
             log.exception("digester.digest_failed", digest_id=str(digest_id))
-            return
-        if closing is not None:
-            self._count(closing)
+            self._failed[digest_id] = self._clock() + _AGAIN_AFTER
+
+    async def _decide(self, digest: OpenDigest, now: datetime) -> Closing:
+        facts = await self._ledger.read((), [_key(item) for item in digest.items])
+        tenant = facts.tenants.get(digest.tenant_id)
+        stopped, told = ask_again(
+            digest.items, tenant, facts.recipients, service_enabled=self._service_enabled, now=now
+        )
+        together, _ = gathered(told)
+        shown = [await self._line(one) for one in together[:MAX_SHOWN]]
+        locale = together[-1].content.template_locale if together else None
+        template = find_template(SUBTYPE, locale, tenant.templates if tenant else {}, self._templates)
+        return close(digest, stopped, told, shown, template, secret=self._secret, reports=self._reports, now=now)
 
     def _count(self, closing: Closing) -> None:
-        for _ in closing.stale:
-            self._metrics.reached(Status.FAILED, Reason.EXPIRED)
+        for one in closing.stopped:
+            self._metrics.reached(one.status, one.reason)
         for _ in closing.told:
             self._metrics.reached(Status.DIGESTED, Reason.DIGEST)
-        if closing.alone is not None or closing.mail is not None:
+        for _ in (*closing.alone, *([closing.mail] if closing.mail else [])):
             self._metrics.reached(Status.QUEUED, Reason.DIGEST)
 
-    async def _line(self, item: Item) -> Shown:
+    async def _line(self, told: Told) -> Shown:
         """Return an item's line: the subject that its own mail would have had."""
-        content = item.content
-        data: Mapping[str, Any] = content.data if content is not None else {}
-        title = item.origin.subtype.replace("-", " ")
-        if content is not None:
-            try:
-                template = await self._ledger.template(
-                    item.origin.event.tenant_id,
-                    content.template_name,
-                    content.template_locale,
-                    content.template_version,
-                )
-                title = self._renderer.render(template, data).subject
-            except (RenderingError, LookupError) as error:
-                log.warning("digester.item_unreadable", notification_id=str(item.id), where=str(error))
-        return Shown(title=title, url=link_of(data), at=happened_at(item))
+        content = told.content
+        title = told.item.origin.subtype.replace("-", " ")
+        try:
+            template = await self._ledger.template(
+                told.item.origin.event.tenant_id,
+                content.template_name,
+                content.template_locale,
+                content.template_version,
+            )
+            title = self._renderer.render(template, content.data).subject
+        except (RenderingError, LookupError) as error:
+            log.warning("digester.item_unreadable", notification_id=str(told.item.id), where=str(error))
+        return Shown(title=title, url=link_of(content.data), at=happened_at(told.item))
 
 
-def _locale(items: Sequence[Item]) -> str | None:
-    return next((item.content.template_locale for item in reversed(items) if item.content is not None), None)
+def _key(item: Item) -> RecipientKey:
+    """Say whom to look up: the address was fixed when the item was collected."""
+    return RecipientKey(
+        tenant_id=item.origin.event.tenant_id,
+        user_id=item.origin.user_id,
+        email=item.origin.recipient,
+        subtype=item.origin.subtype,
+        category=item.origin.category,
+        keeps_address=True,
+    )

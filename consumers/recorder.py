@@ -14,7 +14,7 @@ import mode
 import structlog
 
 from consumers.identity import Identity
-from notifications.after import Next, RetryPolicy, after
+from notifications.after import GOES_ELSEWHERE, Next, RetryPolicy, after
 from notifications.metrics import LineMetrics
 from notifications.outcome import Attempted, attempt_row, change_after, continued, handed_back
 from notifications.ports import SendLane, UnavailableError
@@ -146,7 +146,7 @@ class Recorder(mode.Service):
             return handed_back(attempted.mail, now)
         mail = attempted.mail
         elsewhere = None
-        if mail.may_move:
+        if attempted.receipt.outcome in GOES_ELSEWHERE and mail.may_move:
             elsewhere = self._routing.elsewhere(mail.tenant, mail.id, left=mail.provider, from_domain=mail.from_domain)
         next_: Next = after(
             attempted.receipt,

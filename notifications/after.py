@@ -14,6 +14,10 @@ REPEATED = "invalid_idempotent_request"
 """Resend's answer to a known key with another payload: on a repeat it proves that the first attempt was accepted."""
 
 
+GOES_ELSEWHERE = frozenset({Outcome.NOT_SENT, Outcome.MISCONFIGURED})
+"""What may lead to another provider: the one that was asked certainly does not have it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
     """When to try again and when to stop.
@@ -114,7 +118,7 @@ def after(
             return after_unknown(mail, now=now, policy=policy, is_idempotent=is_idempotent, jitter=jitter)
         case Outcome.THROTTLED if now - mail.opened_at <= policy.max_age:
             return _waits(Reason.THROTTLED, now + (receipt.retry_after or policy.base), mail, was_tried=False)
-        case Outcome.NOT_SENT | Outcome.MISCONFIGURED if other_provider is not None and mail.may_move:
+        case outcome if outcome in GOES_ELSEWHERE and other_provider is not None and mail.may_move:
             return Continues(provider=other_provider)
         case _:
             return _retry(mail, receipt.retry_after, now=now, policy=policy, jitter=jitter)

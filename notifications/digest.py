@@ -1,4 +1,4 @@
-"""What an open digest becomes when it closes: nothing, one item by itself, or one mail about all of them. Pure."""
+"""What an open digest becomes when it closes: nothing, items by themselves, or one mail about several. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 from uuid import UUID
 
 from notifications.content import Addressing, RequestContent, encode
-from notifications.facts import EventKey
+from notifications.facts import EventKey, RecipientFacts, TenantSettings
+from notifications.gates import GateInput, judge, status_of
 from notifications.hashing import milliseconds, notification_id
 from notifications.mail import Origin
 from notifications.ports import NotificationRow, QueueRow
@@ -36,12 +37,6 @@ class Item:
     origin: Origin
     content: RequestContent | None
 
-    def is_stale(self, now: datetime) -> bool:
-        """Tell whether it may no longer be told."""
-        return self.content is None or (
-            self.content.addressing.expires_at is not None and self.content.addressing.expires_at <= now
-        )
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenDigest:
@@ -55,14 +50,31 @@ class OpenDigest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stopped:
+    """An item that is not told any more, and why."""
+
+    item: Item
+    status: Status
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """An item that still is, with the words that it is told in."""
+
+    item: Item
+    content: RequestContent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Closing:
     """What is written when a digest closes.
 
-    `alone` is an item that goes by itself, in its own words; `mail` is the digest, into which `told` were gathered.
+    Each of `alone` goes by itself, in its own words; `mail` is the digest, into which `told` were gathered.
     """
 
-    stale: tuple[Item, ...] = ()
-    alone: Item | None = None
+    stopped: tuple[Stopped, ...] = ()
+    alone: tuple[Item, ...] = ()
     mail: NotificationRow | None = None
     told: tuple[Item, ...] = ()
 
@@ -76,14 +88,63 @@ class Shown:
     at: datetime
 
 
-def part(digest: OpenDigest, now: datetime) -> tuple[tuple[Item, ...], tuple[Item, ...]]:
-    """Return what is stale, and what is still to be told."""
-    stale = tuple(item for item in digest.items if item.is_stale(now))
-    return stale, tuple(item for item in digest.items if not item.is_stale(now))
+def ask_again(
+    items: Sequence[Item],
+    tenant: TenantSettings | None,
+    recipients: Sequence[RecipientFacts],
+    *,
+    service_enabled: bool,
+    now: datetime,
+) -> tuple[tuple[Stopped, ...], tuple[Told, ...]]:
+    """Part what is still wanted from what is not: the gates, with what is known today of each item's recipient."""
+    stopped: list[Stopped] = []
+    told: list[Told] = []
+    for item, recipient in zip(items, recipients, strict=True):
+        subtype = tenant.subtypes.get(item.origin.subtype) if tenant else None
+        if item.content is None:
+            stopped.append(Stopped(item=item, status=Status.FAILED, reason=Reason.CONTENT_GONE))
+        elif tenant is None or subtype is None:
+            stopped.append(Stopped(item=item, status=Status.FAILED, reason=Reason.TENANT_INACTIVE))
+        else:
+            verdict = judge(
+                GateInput(
+                    service_enabled=service_enabled,
+                    tenant=tenant,
+                    subtype=subtype,
+                    recipient=recipient,
+                    user_id=item.origin.user_id,
+                    actor_id=item.content.addressing.actor_id,
+                    email=item.origin.recipient,
+                    expires_at=item.content.addressing.expires_at,
+                    now=now,
+                )
+            )
+            if verdict.reason is None:
+                told.append(Told(item=item, content=item.content))
+            else:
+                has_expired = verdict.reason is Reason.EXPIRED
+                status = Status.FAILED if has_expired else status_of(verdict.reason)
+                stopped.append(Stopped(item=item, status=status, reason=verdict.reason))
+    return tuple(stopped), tuple(told)
+
+
+def gathered(told: Sequence[Told]) -> tuple[tuple[Told, ...], tuple[Told, ...]]:
+    """Return what comes as one mail, and what goes by itself: an address is never told what was for another one.
+
+    Somebody may have changed their address since the first item, or an upstream may know two of one user.
+    """
+    if not told:
+        return (), ()
+    address = told[-1].item.origin.recipient
+    together = tuple(one for one in told if one.item.origin.recipient == address)
+    apart = tuple(one for one in told if one.item.origin.recipient != address)
+    return (together, apart) if len(together) > 1 else ((), (*apart, *together))
 
 
 def close(
     digest: OpenDigest,
+    stopped: tuple[Stopped, ...],
+    told: Sequence[Told],
     shown: Sequence[Shown],
     template: TemplateVersion | None,
     *,
@@ -91,21 +152,19 @@ def close(
     reports: Reports,
     now: datetime,
 ) -> Closing:
-    """Decide what a digest becomes. `shown` are the lines of its first items that are still to be told.
+    """Decide what a digest becomes. `shown` are the lines of the first items that come as one mail.
 
-    Without a template each item would be lost in it: then nothing closes.
-
-    Raises:
-        LookupError: when there is more than one item to tell and no template for it.
+    Without a template for digests everything goes by itself.
     """
-    stale, fresh = part(digest, now)
-    if not fresh:
-        return Closing(stale=stale)
-    if len(fresh) == 1:
-        return Closing(stale=stale, alone=fresh[0])
+    together, apart = gathered(told)
     if template is None:
-        raise LookupError("there is no template for digests")
-    return Closing(stale=stale, told=fresh, mail=_mail(digest, fresh, shown, template, secret, reports, now))
+        together, apart = (), tuple(told)
+    return Closing(
+        stopped=stopped,
+        alone=tuple(one.item for one in apart),
+        told=tuple(one.item for one in together),
+        mail=_mail(digest, together, shown, template, secret, reports, now) if together and template else None,
+    )
 
 
 def digest_id(secret: bytes, digest: OpenDigest, now: datetime) -> UUID:
@@ -121,14 +180,14 @@ def happened_at(item: Item) -> datetime:
 
 def _mail(
     digest: OpenDigest,
-    items: Sequence[Item],
+    items: Sequence[Told],
     shown: Sequence[Shown],
     template: TemplateVersion,
     secret: bytes,
     reports: Reports,
     now: datetime,
 ) -> NotificationRow:
-    last = items[-1]
+    last = items[-1].item
     origin = Origin(
         event=EventKey(tenant_id=digest.tenant_id, source=SOURCE, event_id=str(digest.id)),
         traceparent=last.origin.traceparent,
@@ -168,9 +227,9 @@ def _mail(
 
 
 def _content(
-    digest: OpenDigest, items: Sequence[Item], shown: Sequence[Shown], template: TemplateVersion
+    digest: OpenDigest, items: Sequence[Told], shown: Sequence[Shown], template: TemplateVersion
 ) -> RequestContent:
-    last = next(item.content for item in reversed(items) if item.content is not None)
+    last = items[-1].content
     is_periodic = digest.about in set(Frequency)
     data: dict[str, Any] = {
         "digest": {

@@ -174,14 +174,14 @@ def belongs_to(drafted: Draft, now: datetime) -> DigestPlace | None:
     extras = drafted.planned.request.extras
     if drafted.subtype.ignores_quiet_hours or extras.files or extras.send_at is not None:
         return None
+    frequency, window = drafted.facts.frequency, drafted.subtype.digest_window
+    if frequency is Frequency.REALTIME and window is None:
+        return None
     key = recipient_key(drafted.event, drafted.planned)
-    if drafted.facts.frequency is not Frequency.REALTIME:
-        frequency = drafted.facts.frequency
+    if window is None or frequency is not Frequency.REALTIME:
         closes_at = drafted.facts.digest_time.next(frequency, now, zone_of(drafted.timezone))
         return DigestPlace(reader=key.reader, about=frequency.value, closes_at=closes_at)
-    if drafted.subtype.digest_window is None:
-        return None
-    place = DigestPlace(reader=key.reader, about=key.about, closes_at=now + drafted.subtype.digest_window)
+    place = DigestPlace(reader=key.reader, about=key.about, closes_at=now + window)
     if drafted.facts.open_digest:
         return place
     drafted.opens = place

@@ -34,7 +34,7 @@ from notifications.ports import (
     UnavailableError,
 )
 from notifications.render import Renderer, RenderingError
-from notifications.routing import Routing
+from notifications.routing import Routing, address
 from notifications.slots import RateDefaults, slot_wants, spaced
 from notifications.sorting import is_same, sort_out
 from notifications.status import Reason
@@ -51,7 +51,6 @@ class LineOptions:
     rate: RateDefaults
     thread_domain: str | None = None
     render_budget: timedelta = timedelta(milliseconds=50)
-    sender_retry: timedelta = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,21 +189,10 @@ class Pipeline:
                 drafted.enclosed = enclose(drafted, files, self.options.thread_domain)
 
     def _address(self, drafts: list[Draft]) -> None:
-        """Choose provider and sender for what goes now; where none is allowed, it waits for the configuration."""
+        """Choose provider and sender for what goes now."""
         for drafted in drafts:
-            if not drafted.is_open:
-                continue
-            needs = needs_of(drafted.enclosed)
-            route = self.routing.choose(drafted.tenant, drafted.planned.id, needs)
-            if route is None and needs and self.routing.choose(drafted.tenant, drafted.planned.id) is not None:
-                drafted.fail(Reason.UNSUPPORTED, f"no provider in use can carry {', '.join(sorted(needs))}")
-                continue
-            if route is None:
-                drafted.park(Reason.SENDER, self.clock() + self.options.sender_retry)
-                continue
-            drafted.provider, drafted.sender = route.provider, route.sender
-            if (wait := route.wait(drafted.planned.id)) is not None:
-                drafted.park(*wait)
+            if drafted.is_open:
+                address(drafted, self.routing, needs_of(drafted.enclosed), self.clock())
 
     def _render(self, drafts: list[Draft], trace: BatchTrace) -> None:
         batch = {drafted.planned.id: drafted for drafted in drafts}

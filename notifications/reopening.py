@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from uuid import UUID
 
 import structlog
@@ -19,7 +19,7 @@ from notifications.outcome import change_after
 from notifications.ports import Facts, Limiter, UnavailableError
 from notifications.render import Renderer, RenderingError
 from notifications.reopened import Reopened, ended, failed, key_of, mail_of, orphaned, parked, quiet_until, stopped
-from notifications.routing import Route, Routing
+from notifications.routing import SENDER_RETRY, Route, Routing
 from notifications.slots import RateDefaults, late_slot_wants, spaced
 from notifications.status import RANK, Reason, Status
 from notifications.transition import WORKER_DIED, AttemptRow, Opens, Transition, Waiting
@@ -40,7 +40,6 @@ class Reopening:
     retry: RetryPolicy
     service_enabled: bool
     worker: Callable[[], str]
-    sender_retry: timedelta = timedelta(minutes=5)
 
     async def decide(self, waiting: Sequence[Waiting], now: datetime) -> list[Reopened]:
         """Return one change for each row that was taken."""
@@ -148,7 +147,7 @@ class Reopening:
         age = now - datetime.fromtimestamp(milliseconds(row.taken.id) / 1000, tz=UTC)
         if age > self.retry.max_age:
             return failed(row, subtype, Reason.EXHAUSTED)
-        return parked(row, Reason.SENDER, now + self.sender_retry)
+        return parked(row, Reason.SENDER, now + SENDER_RETRY)
 
     def _in_doubt(
         self, row: Waiting, content: RequestContent | RenderedContent, tenant: TenantSettings, now: datetime

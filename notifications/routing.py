@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from notifications.draft import Draft
 from notifications.facts import TenantSettings
 from notifications.sender_address import (
     InvalidSlugError,
@@ -20,6 +21,9 @@ from notifications.status import Reason
 from providers.health import Pause, PauseReason
 from providers.manager import ProviderManager
 from providers.provider import Capability
+
+SENDER_RETRY = timedelta(minutes=5)
+"""After this it is looked again whether anybody may send: it takes somebody to change a setting."""
 
 _SPREAD = timedelta(seconds=15)
 """What waits for a provider comes back over this time: all of it at once would only be turned away again."""
@@ -125,6 +129,22 @@ class Routing:
             sender = None
         self._known[tenant.id, provider] = (tenant.version, sender)
         return sender
+
+
+def address(drafted: Draft, routing: Routing, needs: Needs, now: datetime) -> None:
+    """Give a notification that goes now its provider and sender.
+
+    Where nobody may send it waits for the configuration; what no provider in use can carry is refused.
+    """
+    route = routing.choose(drafted.tenant, drafted.planned.id, needs)
+    if route is not None:
+        drafted.provider, drafted.sender = route.provider, route.sender
+        if (wait := route.wait(drafted.planned.id)) is not None:
+            drafted.park(*wait)
+    elif needs and routing.choose(drafted.tenant, drafted.planned.id) is not None:
+        drafted.fail(Reason.UNSUPPORTED, f"no provider in use can carry {', '.join(sorted(needs))}")
+    else:
+        drafted.park(Reason.SENDER, now + SENDER_RETRY)
 
 
 def _anything(_: str) -> bool:

@@ -219,6 +219,7 @@ def _build_digester(parts: Parts) -> Digester:
         secret=parts.secret,
         metrics=parts.metrics,
         clock=now,
+        service_enabled=parts.settings.email_enable,
     )
 
 

@@ -41,10 +41,22 @@ _LAY = """
 insert into digest_items (digest_id, notification_id, tenant_id)
 select * from unnest($1::uuid[], $2::uuid[], $3::uuid[])"""
 
-_DUE = "select id, tenant_id from digests where closed_at is null and closes_at <= $1 order by closes_at limit $2"
+_DUE = """
+select id, tenant_id from digests where closed_at is null and closes_at <= $1 and id <> all($3::uuid[])
+order by closes_at limit $2"""
+
+_FIND = "select reader, key from digests where id = $1 and closed_at is null"
 
 _CLOSE = """
-update digests set closed_at = $2 where id = $1 and closed_at is null and closes_at <= $2 returning reader, key"""
+update digests set closed_at = $2 where id = $1 and closed_at is null and closes_at <= $2 returning id"""
+
+_REOPEN = "update digests set closed_at = null where id = $1"
+
+# Locked: whoever withdraws an item at this moment waits, and then finds it told.
+_PRESENT = """
+select i.notification_id from digest_items i
+join notification_logs l on l.id = i.notification_id and l.tenant_id = i.tenant_id
+where i.digest_id = $1 and l.status = 'collected' order by i.notification_id for update of l"""
 
 _ITEMS = """
 select l.id, l.source, l.event_id, l.category, l.subtype, l.user_id, l.recipient, l.traceparent, l.correlationid,
@@ -57,7 +69,8 @@ where i.digest_id = $1 and l.status = 'collected' order by l.id"""
 _TELL = """
 update notification_logs l set status = k.status, reason = k.reason, version = l.version + 1, updated_at = $5,
   trail = l.trail || jsonb_build_array(jsonb_strip_nulls(jsonb_build_object('version', l.version + 1,
-    'status', k.status, 'reason', k.reason, 'at', $5::timestamptz, 'into', $6::uuid)))
+    'status', k.status, 'reason', k.reason, 'at', $5::timestamptz,
+    'into', case when k.status = 'digested' then $6::uuid end)))
 from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[]) k (id, tenant_id, status, reason)
 where l.id = any($1::uuid[]) and l.id = k.id and l.tenant_id = k.tenant_id and l.status = 'collected'
 returning l.id, l.version"""
@@ -118,40 +131,44 @@ class Digests:
         self._reports = reports
         self._write = write
 
-    async def due(self, now: datetime, limit: int) -> Sequence[tuple[UUID, UUID]]:
+    async def due(self, now: datetime, limit: int, *, without: Sequence[UUID] = ()) -> Sequence[tuple[UUID, UUID]]:
         """Return digests that are due, each with its tenant, the oldest first."""
         async with self._database.everyone(Role.DISPATCHER) as connection:
-            return [(row["id"], row["tenant_id"]) for row in await connection.fetch(_DUE, now, limit)]
+            return [(row["id"], row["tenant_id"]) for row in await connection.fetch(_DUE, now, limit, list(without))]
 
-    async def close(
-        self,
-        digest_id: UUID,
-        tenant_id: UUID,
-        now: datetime,
-        decide: Callable[[OpenDigest], Awaitable[Closing]],
-    ) -> Closing | None:
-        """Close a digest in one transaction, as `decide` says; None where another process had closed it."""
-        async with self._database.tenants(Role.WORKER, (tenant_id,)) as connection:
-            row = await connection.fetchrow(_CLOSE, digest_id, now)
+    async def find(self, digest_id: UUID, tenant_id: UUID) -> OpenDigest | None:
+        """Return an open digest with what lies in it; None where it was closed meanwhile."""
+        async with self._database.tenants(Role.WORKER, (tenant_id,), read_only=True) as connection:
+            row = await connection.fetchrow(_FIND, digest_id)
             if row is None:
                 return None
             items = [_item(tenant_id, item) for item in await connection.fetch(_ITEMS, digest_id)]
-            closing = await decide(
-                OpenDigest(id=digest_id, tenant_id=tenant_id, reader=row["reader"], about=row["key"], items=items)
-            )
+        return OpenDigest(id=digest_id, tenant_id=tenant_id, reader=row["reader"], about=row["key"], items=items)
+
+    async def close(self, digest: OpenDigest, closing: Closing, now: datetime) -> bool:
+        """Close a digest in one transaction, and tell whether it was closed.
+
+        It is not where another process had closed it, or something was laid into it or withdrawn since it was read.
+        """
+        async with self._database.tenants(Role.WORKER, (digest.tenant_id,)) as connection:
+            if await connection.fetchrow(_CLOSE, digest.id, now) is None:
+                return False
+            present = {row["notification_id"] for row in await connection.fetch(_PRESENT, digest.id)}
+            if present != {item.id for item in digest.items}:
+                await connection.execute(_REOPEN, digest.id)
+                return False
             await self._tell(connection, closing, now)
-        return closing
+        return True
 
     async def _tell(self, connection: Connection, closing: Closing, now: datetime) -> None:
         if closing.mail is not None:
             await self._write(connection, [closing.mail])
-        if closing.alone is not None:
-            await connection.execute(_QUEUE, closing.alone.id, closing.alone.origin.event.tenant_id, now, FORMAT)
-        changes = [_change(item, Status.FAILED, Reason.EXPIRED, Leaves()) for item in closing.stale]
+        for item in sorted(closing.alone, key=lambda item: item.id):
+            await connection.execute(_QUEUE, item.id, item.origin.event.tenant_id, now, FORMAT)
+        waits = Parks(due_at=now, reason=Reason.DIGEST, is_pinned=False)
+        changes = [_change(one.item, one.status, one.reason, Leaves()) for one in closing.stopped]
         changes += [_change(item, Status.DIGESTED, Reason.DIGEST, Leaves()) for item in closing.told]
-        if closing.alone is not None:
-            waits = Parks(due_at=now, reason=Reason.DIGEST, is_pinned=False)
-            changes.append(_change(closing.alone, Status.QUEUED, Reason.DIGEST, waits))
+        changes += [_change(item, Status.QUEUED, Reason.DIGEST, waits) for item in closing.alone]
         if not changes:
             return
         rows = [(change.id, change.origin.event.tenant_id, change.status, change.reason) for change in changes]

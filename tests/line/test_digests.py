@@ -11,6 +11,7 @@ import pytest
 
 from tests.line.harness import Line, eventually
 from tests.line.test_queue_invariant import broken
+from tests.outbound.command import Cli
 from tests.wires.smtp import SmtpWire
 
 WINDOW = "insert into notification_subtypes (tenant_id, slug, category, digest_window) values ($1, $2, 'tickets', $3)"
@@ -205,6 +206,37 @@ async def test_a_crash_before_the_commit_leaves_everything_where_it_lay(line: Li
         await ended(line, {"accepted": 1, "digested": 2})
 
     assert len(wire.accepted) == 1
+
+
+async def test_who_opts_out_before_it_closes_is_not_told(line: Line, wire: SmtpWire) -> None:
+    await wants(line, "daily")
+
+    async with line.worker():
+        await line.publish(line.ticket("T-1"), line.ticket("T-2"))
+        await collected(line, 2)
+        await line.change(
+            "update user_notification_preferences set is_enabled = false where tenant_id = $1", line.tenant
+        )
+        await close_all(line)
+        rows = await ended(line, {"skipped": 2})
+
+    assert {row["reason"] for row in rows} == {"opted_out"}
+    assert wire.accepted == []
+
+
+async def test_what_is_withdrawn_is_not_in_the_digest(line: Line, wire: SmtpWire) -> None:
+    await wants(line, "daily")
+
+    async with line.worker():
+        await line.publish(*(line.ticket(f"T-{number}") for number in range(1, 4)))
+        [first, *_] = await collected(line, 3)
+        await asyncio.to_thread(
+            Cli(line.environment).json, "notifications", "cancel", str(first["id"]), "--tenant", str(line.tenant)
+        )
+        await close_all(line)
+        await ended(line, {"accepted": 1, "digested": 2, "cancelled": 1})
+
+    assert "2 updates" in text(wire)
 
 
 async def _worker_connection(line: Line) -> Any:

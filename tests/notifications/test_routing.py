@@ -8,16 +8,16 @@ from uuid import UUID
 import pytest
 
 from notifications.facts import TenantEmail
-from notifications.routing import Routing
+from notifications.routing import Routing, address
 from notifications.sender_address import SenderPolicy
-from notifications.status import Reason
+from notifications.status import Reason, Status
 from providers.choice import Choice
 from providers.health import PauseReason
 from providers.mailbox import Mailbox
 from providers.manager import ProviderManager
 from providers.provider import Capability
 from providers.receipt import Outcome
-from tests.notifications.builders import NOTIFICATION, OTHER_TENANT, a_tenant
+from tests.notifications.builders import NOTIFICATION, OTHER_TENANT, a_draft, a_tenant
 from tests.providers.messages import a_message, yes
 from tests.providers.scripted import NOW, Clock, ScriptedProvider
 
@@ -249,3 +249,12 @@ def test_whether_a_repeat_is_safe_is_unknown_of_a_provider_that_is_gone() -> Non
     routing = Scene().routing
 
     assert [routing.is_idempotent(name) for name in ("smtp", "resend", "gone")] == [False, True, None]
+
+
+def test_what_no_provider_can_carry_is_refused_loudly() -> None:
+    drafted = a_draft()
+
+    address(drafted, Scene().routing, FILES, NOW)
+
+    assert (drafted.status, drafted.reason) == (Status.FAILED, Reason.UNSUPPORTED)
+    assert drafted.detail == "no provider in use can carry attachments"

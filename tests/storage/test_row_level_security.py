@@ -152,7 +152,9 @@ async def test_system_rows_are_read_by_tenants_and_written_by_none(db: Database,
         assert await connection.execute("delete from notification_categories") == "DELETE 0"
 
 
-async def test_the_dispatcher_reads_four_tables_of_ids_and_nothing_else(db: Database, planted: Superuser) -> None:
+async def test_the_dispatcher_reads_ids_and_when_digests_close_and_nothing_else(
+    db: Database, planted: Superuser
+) -> None:
     names = await planted.sql(
         "select relname from pg_class where relnamespace = 'outbound'::regnamespace and relkind in ('r', 'p', 'v', 'm')"
     )
@@ -165,8 +167,12 @@ async def test_the_dispatcher_reads_four_tables_of_ids_and_nothing_else(db: Data
         except asyncpg.InsufficientPrivilegeError:
             pass
 
-    assert readable == {"send_queue", "outbox", "workers", "digests"}
+    assert readable == {"send_queue", "outbox", "workers"}
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        async with db.everyone(Role.DISPATCHER) as connection:
+            await connection.fetch("select reader from digests")
     async with db.everyone(Role.DISPATCHER) as connection:
+        assert len(await connection.fetch("select id, tenant_id, closes_at from digests where closed_at is null")) == 2
         assert await seen(connection, "send_queue") == {A: 1, B: 1}
         assert await seen(connection, "outbox") == {A: 1, B: 1}
 

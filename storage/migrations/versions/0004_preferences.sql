@@ -75,7 +75,8 @@ grant select, insert, update on digests to outbound_worker;
 
 grant select, insert on digest_items to outbound_worker;
 
-grant select on digests to outbound_dispatcher;
+-- Not the reader, who may be an address.
+grant select (id, tenant_id, closes_at, closed_at) on digests to outbound_dispatcher;
 
 grant select on digests, digest_items to outbound_api, outbound_platform;
 
