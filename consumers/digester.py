@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +16,6 @@ from notifications.digest import (
     MAX_SHOWN,
     SUBTYPE,
     Closing,
-    Item,
     OpenDigest,
     Shown,
     Told,
@@ -25,24 +25,23 @@ from notifications.digest import (
     happened_at,
     link_of,
 )
-from notifications.facts import RecipientKey
 from notifications.letter import find_template
 from notifications.metrics import LineMetrics
 from notifications.ports import Facts, Templates, UnavailableError
 from notifications.render import Renderer, RenderingError
 from notifications.report import Reports
 from notifications.status import Reason, Status
+from notifications.still_wanted import key_of
 from storage.digests import Digests
 
 log = structlog.get_logger()
 
 _BATCH = 64
 _IDLE_SECONDS = 1.0
-_AGAIN_AFTER = timedelta(minutes=1)
 
 
 class Digester(mode.Service):
-    """Looks for digests that are due once a second. Two workers may look at the same one; only one closes it."""
+    """Takes digests that are due once a second, those that no other worker has taken, and closes them."""
 
     def __init__(
         self,
@@ -67,7 +66,6 @@ class Digester(mode.Service):
         self._metrics = metrics
         self._clock = clock
         self._service_enabled = service_enabled
-        self._failed: dict[UUID, datetime] = {}
         super().__init__(**options)
 
     @mode.Service.task
@@ -75,9 +73,7 @@ class Digester(mode.Service):
         await repeat(self, "digester", self._close_due)
 
     async def _close_due(self) -> float:
-        now = self._clock()
-        self._failed = {digest_id: again for digest_id, again in self._failed.items() if again > now}
-        due = await self._digests.due(now, _BATCH, without=list(self._failed))
+        due = await self._digests.lease(self._clock(), _BATCH)
         for digest_id, tenant_id in due:
             if self.should_stop:
                 break
@@ -96,18 +92,20 @@ class Digester(mode.Service):
         except UnavailableError:
             raise
         except Exception:
-            # It stays open and is tried again; another digest is not to blame for it.
+            # It stays open and is taken again in a minute; another digest is not to blame for it.
             log.exception("digester.digest_failed", digest_id=str(digest_id))
-            self._failed[digest_id] = self._clock() + _AGAIN_AFTER
 
     async def _decide(self, digest: OpenDigest, now: datetime) -> Closing:
-        facts = await self._ledger.read((), [_key(item) for item in digest.items])
+        facts = await self._ledger.read((), [key_of(item.origin) for item in digest.items])
         tenant = facts.tenants.get(digest.tenant_id)
         stopped, told = ask_again(
             digest.items, tenant, facts.recipients, service_enabled=self._service_enabled, now=now
         )
         together, _ = gathered(told)
-        shown = [await self._line(one) for one in together[:MAX_SHOWN]]
+        shown: list[Shown] = []
+        for one in together[:MAX_SHOWN]:
+            shown.append(await self._line(one))
+            await asyncio.sleep(0)  # nothing else may make it let others run, and a heartbeat must not wait for all
         locale = together[-1].content.template_locale if together else None
         template = find_template(SUBTYPE, locale, tenant.templates if tenant else {}, self._templates)
         return close(digest, stopped, told, shown, template, secret=self._secret, reports=self._reports, now=now)
@@ -131,19 +129,7 @@ class Digester(mode.Service):
                 content.template_locale,
                 content.template_version,
             )
-            title = self._renderer.render(template, content.data).subject
+            title = self._renderer.subject(template, content.data)
         except (RenderingError, LookupError) as error:
             log.warning("digester.item_unreadable", notification_id=str(told.item.id), where=str(error))
         return Shown(title=title, url=link_of(content.data), at=happened_at(told.item))
-
-
-def _key(item: Item) -> RecipientKey:
-    """Say whom to look up: the address was fixed when the item was collected."""
-    return RecipientKey(
-        tenant_id=item.origin.event.tenant_id,
-        user_id=item.origin.user_id,
-        email=item.origin.recipient,
-        subtype=item.origin.subtype,
-        category=item.origin.category,
-        keeps_address=True,
-    )

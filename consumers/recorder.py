@@ -15,6 +15,7 @@ import structlog
 
 from consumers.identity import Identity
 from notifications.after import GOES_ELSEWHERE, Next, RetryPolicy, after
+from notifications.letter import needs_of
 from notifications.metrics import LineMetrics
 from notifications.outcome import Attempted, attempt_row, change_after, continued, handed_back
 from notifications.ports import SendLane, UnavailableError
@@ -147,7 +148,13 @@ class Recorder(mode.Service):
         mail = attempted.mail
         elsewhere = None
         if attempted.receipt.outcome in GOES_ELSEWHERE and mail.may_move:
-            elsewhere = self._routing.elsewhere(mail.tenant, mail.id, left=mail.provider, from_domain=mail.from_domain)
+            elsewhere = self._routing.elsewhere(
+                mail.tenant,
+                mail.id,
+                left=mail.provider,
+                from_domain=mail.from_domain,
+                needs=needs_of(mail.content.enclosed),
+            )
         next_: Next = after(
             attempted.receipt,
             mail,

@@ -18,14 +18,6 @@ class UncertainPolicy(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Category:
-    """What people may switch on and off as one: a family of subtypes. `name` is what settings pages call it."""
-
-    slug: str
-    name: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Subtype:
     """One kind of notification, with the system's defaults."""
 
@@ -33,8 +25,6 @@ class Subtype:
     category: str
     is_mandatory: bool = False
     """Cannot be opted out of."""
-    is_unsubscribable: bool = True
-    """Its mails carry the link and the header that end them; never where it is mandatory."""
     is_enabled_by_default: bool = True
     """Who said nothing about it gets it."""
     is_urgent: bool = False
@@ -45,11 +35,6 @@ class Subtype:
     expires_after: timedelta | None = None
     """Not sent later than this after the event's time."""
 
-    def __post_init__(self) -> None:
-        """Refuse a way out of what is mandatory."""
-        if self.is_mandatory and self.is_unsubscribable:
-            raise ValueError(f"{self.slug} is mandatory: nobody can unsubscribe from it")
-
 
 def _account(
     slug: str, *, is_urgent: bool = True, is_secret: bool = False, expires_after: timedelta | None = None
@@ -59,22 +44,14 @@ def _account(
         slug=slug,
         category="authentication",
         is_mandatory=True,
-        is_unsubscribable=False,
         is_urgent=is_urgent,
         is_secret=is_secret,
         expires_after=expires_after,
     )
 
 
-CATEGORIES: Mapping[str, Category] = {
-    category.slug: category
-    for category in (
-        Category(slug="tickets", name="Tickets"),
-        Category(slug="invoices", name="Invoices"),
-        Category(slug="digests", name="Digests"),
-        Category(slug="authentication", name="Sign-in and security"),
-    )
-}
+CATEGORIES = ("tickets", "invoices", "digests", "authentication")
+"""What people may switch on and off as one: families of subtypes."""
 
 _ALL = (
     Subtype(slug="ticket-created", category="tickets"),

@@ -135,7 +135,7 @@ class ClaimBuilder:
             queue=_queue_row(drafted, owner, now),
             digest=drafted.digest,
             opens=drafted.opens if drafted.is_wanted else None,
-            delivery_event=self.reports.of_new(
+            delivery_event=self.reports.of_status(
                 drafted.planned.id,
                 drafted.origin,
                 status=status,

@@ -9,13 +9,14 @@ from typing import Any
 from uuid import UUID
 
 from notifications.content import Addressing, RequestContent, encode
+from notifications.draft import NORMAL_LANE
 from notifications.facts import EventKey, RecipientFacts, TenantSettings
-from notifications.gates import GateInput, judge, status_of
 from notifications.hashing import milliseconds, notification_id
 from notifications.mail import Origin
 from notifications.ports import NotificationRow, QueueRow
 from notifications.report import Reports
 from notifications.status import Reason, Status
+from notifications.still_wanted import ending_of, judge_again
 from notifications.template import TemplateVersion
 from notifications.timing import Frequency
 
@@ -24,7 +25,6 @@ SOURCE = "/outbound/digests"
 MAX_SHOWN = 50
 """Items that a digest shows; of more it tells how many there are."""
 
-_NORMAL_LANE = 1
 _LOOK = ("brand", "timezone")
 """What an item is shown with, and so its digest: the tenant's look, and the time zone its times are told in."""
 
@@ -106,25 +106,19 @@ def ask_again(
         elif tenant is None or subtype is None:
             stopped.append(Stopped(item=item, status=Status.FAILED, reason=Reason.TENANT_INACTIVE))
         else:
-            verdict = judge(
-                GateInput(
-                    service_enabled=service_enabled,
-                    tenant=tenant,
-                    subtype=subtype,
-                    recipient=recipient,
-                    user_id=item.origin.user_id,
-                    actor_id=item.content.addressing.actor_id,
-                    email=item.origin.recipient,
-                    expires_at=item.content.addressing.expires_at,
-                    now=now,
-                )
+            verdict = judge_again(
+                item.origin,
+                item.content.addressing,
+                tenant,
+                subtype,
+                recipient,
+                service_enabled=service_enabled,
+                now=now,
             )
             if verdict.reason is None:
                 told.append(Told(item=item, content=item.content))
             else:
-                has_expired = verdict.reason is Reason.EXPIRED
-                status = Status.FAILED if has_expired else status_of(verdict.reason)
-                stopped.append(Stopped(item=item, status=status, reason=verdict.reason))
+                stopped.append(Stopped(item=item, status=ending_of(verdict.reason), reason=verdict.reason))
     return tuple(stopped), tuple(told)
 
 
@@ -213,7 +207,7 @@ def _mail(
         correlationid=origin.correlationid,
         content=encode(_content(digest, items, shown, template)),
         queue=QueueRow(
-            lane=_NORMAL_LANE,
+            lane=NORMAL_LANE,
             due_at=now,
             reason=Reason.DIGEST,
             owner=None,
@@ -222,7 +216,7 @@ def _mail(
             mail_from=None,
             opened_at=None,
         ),
-        delivery_event=reports.of_new(id_, origin, status=Status.QUEUED, reason=Reason.DIGEST, due_at=now, now=now),
+        delivery_event=reports.of_status(id_, origin, status=Status.QUEUED, reason=Reason.DIGEST, due_at=now, now=now),
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 import structlog
@@ -33,7 +33,8 @@ from notifications.ports import (
     Templates,
     UnavailableError,
 )
-from notifications.render import Renderer, RenderingError
+from notifications.render import BATCH_SECONDS, Renderer, RenderingError
+from notifications.request import FileRequest
 from notifications.routing import Routing, address
 from notifications.slots import RateDefaults, slot_wants, spaced
 from notifications.sorting import is_same, sort_out
@@ -45,12 +46,11 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineOptions:
-    """The line's settings. What takes longer than `render_budget` a batch is parked and rendered later."""
+    """The line's settings."""
 
     service_enabled: bool
     rate: RateDefaults
     thread_domain: str | None = None
-    render_budget: timedelta = timedelta(milliseconds=50)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,23 +170,32 @@ class Pipeline:
                 drafted.wait_for(moment, now)
 
     async def _enclose(self, drafts: list[Draft]) -> None:
-        """Check and keep the files of what goes, now or later: those of one event once, for all its recipients."""
-        kept: dict[EventKey, tuple[FileRef, ...] | RefusedFileError] = {}
+        """Decide what goes along with what goes, now or later: once for all recipients of the same files.
+
+        One set of files after the other, each kept before the next is read: a batch may bring more than memory should
+        hold at once.
+        """
+        kept: dict[tuple[UUID, tuple[FileRequest, ...]], tuple[FileRef, ...] | RefusedFileError] = {}
         for drafted in drafts:
             if not drafted.is_wanted:
                 continue
-            key, wanted = drafted.event.key, drafted.planned.request.extras.files
-            if wanted and key not in kept:
-                try:
-                    kept[key] = await self.files.keep(key.tenant_id, wanted)
-                except RefusedFileError as error:
-                    kept[key] = error
-            files = kept.get(key, ()) if wanted else ()
+            wanted = (drafted.tenant.id, drafted.planned.request.extras.files)
+            if wanted not in kept:
+                kept[wanted] = await self._keep(*wanted)
+            files = kept[wanted]
             if isinstance(files, RefusedFileError):
                 log.warning("notification.file_refused", notification_id=str(drafted.planned.id), rule=str(files))
                 drafted.fail(Reason.ATTACHMENT, str(files))
             else:
                 drafted.enclosed = enclose(drafted, files, self.options.thread_domain)
+
+    async def _keep(self, tenant_id: UUID, files: tuple[FileRequest, ...]) -> tuple[FileRef, ...] | RefusedFileError:
+        if not files:
+            return ()
+        try:
+            return await self.files.keep(tenant_id, files)
+        except RefusedFileError as error:
+            return error
 
     def _address(self, drafts: list[Draft]) -> None:
         """Choose provider and sender for what goes now."""
@@ -196,7 +205,7 @@ class Pipeline:
 
     def _render(self, drafts: list[Draft], trace: BatchTrace) -> None:
         batch = {drafted.planned.id: drafted for drafted in drafts}
-        until = time.perf_counter() + self.options.render_budget.total_seconds()
+        until = time.perf_counter() + BATCH_SECONDS
         for drafted in drafts:
             if not drafted.is_wanted:
                 continue

@@ -28,6 +28,8 @@ MAX_CHUNKS = 50_000
 """Pieces a mail is written in: every output and every turn of a loop is one, so this bounds the work as well."""
 MAX_SECONDS = 0.25
 """The time one mail may take to render; a system template takes a thousandth of it."""
+BATCH_SECONDS = 0.05
+"""What rendering may take of a batch; the rest is rendered a moment later, so that nothing else has to wait for it."""
 MAX_SUBJECT = 400
 """Characters of a subject."""
 _VERSIONS_KEPT = 1024
@@ -99,7 +101,7 @@ class Renderer:
     """Renders in this process, one mail at a time. Sources are compiled once, for all the languages they are said in.
 
     A template cannot read anything but its data, and is stopped by what it puts out, by its turns and by the size of
-    what it builds (sandbox.py). It is not stopped by a clock: that needs a process that can be killed.
+    what it builds (sandbox.py). The clock is looked at between its pieces; one long operation is not interrupted.
     """
 
     def __init__(self) -> None:
@@ -120,17 +122,26 @@ class Renderer:
             RenderingError: for any failure of template or data.
         """
         subject, html, text = self._parts(template)
-        try:
-            check_plain(dict(data))
-        except RefusedError as error:
-            raise RenderingError(_label(template, "data"), None, error.message) from None
-        variables = {**self._globals, **data, "locale": template.locale, "brand": _brand(data)}
+        variables = self._variables(template, data)
         budget = _Budget()
         return Rendered(
             subject=clean_line(_run(subject, template, variables, budget).strip(), MAX_SUBJECT),
             html=_run(html, template, variables, budget),
             text=_without_gaps(_run(text, template, variables, budget)),
         )
+
+    def subject(self, template: TemplateVersion, data: Mapping[str, Any]) -> str:
+        """Render only the subject of a mail. Raises as `render`."""
+        subject, _, _ = self._parts(template)
+        return clean_line(_run(subject, template, self._variables(template, data), _Budget()).strip(), MAX_SUBJECT)
+
+    def _variables(self, template: TemplateVersion, data: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what a template sees."""
+        try:
+            check_plain(dict(data))
+        except RefusedError as error:
+            raise RenderingError(_label(template, "data"), None, error.message) from None
+        return {**self._globals, **data, "locale": template.locale, "brand": _brand(data)}
 
     def check(self, template: TemplateVersion) -> None:
         """Compile a template without rendering it, as when somebody saves it.

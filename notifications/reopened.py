@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from notifications.content import RenderedContent, RequestContent
-from notifications.facts import RecipientFacts, RecipientKey, SubtypeSettings, TenantSettings
-from notifications.gates import Verdict, status_of
+from notifications.facts import RecipientFacts, SubtypeSettings, TenantSettings
+from notifications.gates import Verdict
 from notifications.mail import Mail
 from notifications.status import Reason, Status
+from notifications.still_wanted import ending_of
 from notifications.timing import quiet_until as quiet_end
 from notifications.transition import Leaves, Parks, Transition, Waiting
 
@@ -33,18 +34,6 @@ def quiet_until(
     if subtype.ignores_quiet_hours or row.taken.is_pinned:
         return None
     return quiet_end(recipient.quiet, content.addressing.timezone or recipient.timezone, now)
-
-
-def key_of(row: Waiting) -> RecipientKey:
-    """Say whom to look up: the address was fixed when it was claimed."""
-    return RecipientKey(
-        tenant_id=row.origin.event.tenant_id,
-        user_id=row.origin.user_id,
-        email=row.origin.recipient,
-        subtype=row.origin.subtype,
-        category=row.origin.category,
-        keeps_address=True,
-    )
 
 
 def mail_of(
@@ -88,9 +77,9 @@ def orphaned(row: Waiting) -> Transition:
 
 def stopped(row: Waiting, subtype: SubtypeSettings, verdict: Verdict, reason: Reason) -> Transition:
     """Return the change of a mail that a gate stops now; what may have gone already is not called skipped."""
-    if row.taken.is_pinned or reason is Reason.EXPIRED:
+    if row.taken.is_pinned:
         return replace(failed(row, subtype, reason), verdict=verdict)
-    return replace(ended(row, subtype, status_of(reason), reason), verdict=verdict)
+    return replace(ended(row, subtype, ending_of(reason), reason), verdict=verdict)
 
 
 def failed(row: Waiting, subtype: SubtypeSettings, reason: Reason) -> Transition:

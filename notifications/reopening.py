@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -12,20 +13,30 @@ import structlog
 from notifications.after import RetryPolicy, after_unknown
 from notifications.content import RenderedContent, RequestContent, encode
 from notifications.facts import RecipientFacts, SubtypeSettings, TenantSettings
-from notifications.gates import GateInput, Verdict, judge
 from notifications.hashing import milliseconds
 from notifications.letter import needs_of, rendered_content
 from notifications.outcome import change_after
 from notifications.ports import Facts, Limiter, UnavailableError
-from notifications.render import Renderer, RenderingError
-from notifications.reopened import Reopened, ended, failed, key_of, mail_of, orphaned, parked, quiet_until, stopped
+from notifications.render import BATCH_SECONDS, Renderer, RenderingError
+from notifications.reopened import Reopened, ended, failed, mail_of, orphaned, parked, quiet_until, stopped
 from notifications.routing import SENDER_RETRY, Route, Routing
 from notifications.slots import RateDefaults, late_slot_wants, spaced
 from notifications.status import RANK, Reason, Status
+from notifications.still_wanted import judge_again, key_of
 from notifications.transition import WORKER_DIED, AttemptRow, Opens, Transition, Waiting
 from providers.receipt import Outcome
 
 log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wanted:
+    """A row that may go now."""
+
+    row: Waiting
+    content: RequestContent | RenderedContent
+    tenant: TenantSettings
+    subtype: SubtypeSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,50 +54,50 @@ class Reopening:
 
     async def decide(self, waiting: Sequence[Waiting], now: datetime) -> list[Reopened]:
         """Return one change for each row that was taken."""
-        facts = await self.ledger.read((), [key_of(row) for row in waiting])
-        slots = await self._reserve(waiting, facts.tenants, now)
+        facts = await self.ledger.read((), [key_of(row.origin) for row in waiting])
+        decided = [
+            self._decide(row, facts.tenants, known, now) for row, known in zip(waiting, facts.recipients, strict=True)
+        ]
+        slots = await self._reserve([one for one in decided if isinstance(one, _Wanted)], now)
+        until = time.perf_counter() + BATCH_SECONDS
         return [
-            await self._decide(row, facts.tenants, known, slots.get(row.taken.id), now)
-            for row, known in zip(waiting, facts.recipients, strict=True)
+            one if isinstance(one, Reopened) else await self._send(one, slots.get(one.row.taken.id), until, now)
+            for one in decided
         ]
 
-    async def _decide(
-        self,
-        row: Waiting,
-        tenants: Mapping[UUID, TenantSettings],
-        recipient: RecipientFacts,
-        slot: datetime | None,
-        now: datetime,
-    ) -> Reopened:
+    def _decide(
+        self, row: Waiting, tenants: Mapping[UUID, TenantSettings], recipient: RecipientFacts, now: datetime
+    ) -> Reopened | _Wanted:
+        """Say what became of a row meanwhile, or that it is still wanted now."""
         tenant = tenants.get(row.origin.event.tenant_id)
         subtype = tenant.subtypes.get(row.origin.subtype) if tenant else None
         if tenant is None or subtype is None:
             return Reopened(change=orphaned(row))
         if RANK[row.status] > 0:
             return Reopened(change=ended(row, subtype, row.status, None))
-        if row.content is None:
+        content = row.content
+        if content is None:
             return Reopened(change=failed(row, subtype, Reason.CONTENT_GONE))
         if row.taken.reason is Reason.IN_DOUBT or self._has_stale_key(row, now):
-            return Reopened(change=self._in_doubt(row, row.content, tenant, now))
-        verdict = self._judge(row, row.content, tenant, subtype, recipient, now)
+            return Reopened(change=self._in_doubt(row, content, tenant, now))
+        verdict = judge_again(
+            row.origin,
+            content.addressing,
+            tenant,
+            subtype,
+            recipient,
+            service_enabled=self.service_enabled,
+            now=now,
+        )
         if verdict.reason is not None:
             return Reopened(change=stopped(row, subtype, verdict, verdict.reason))
-        if (until := quiet_until(row, row.content, subtype, recipient, now)) is not None:
+        if (until := quiet_until(row, content, subtype, recipient, now)) is not None:
             return Reopened(change=parked(row, Reason.QUIET_HOURS, until))
-        if slot is not None and slot > now:
-            return Reopened(change=parked(row, Reason.RATE, slot))
-        route = self._route(row, row.content, tenant)
-        if route is None:
-            return Reopened(change=self._without_sender(row, subtype, now))
-        if (wait := route.wait(row.taken.id)) is not None:
-            return Reopened(change=parked(row, *wait))
-        return await self._open(row, row.content, tenant, route, now)
+        return _Wanted(row=row, content=content, tenant=tenant, subtype=subtype)
 
-    async def _reserve(
-        self, waiting: Sequence[Waiting], tenants: Mapping[UUID, TenantSettings], now: datetime
-    ) -> dict[UUID, datetime]:
+    async def _reserve(self, wanted: Sequence[_Wanted], now: datetime) -> dict[UUID, datetime]:
         """Take slots for what took none when it was claimed: else a night's mail would all go at seven."""
-        wants = late_slot_wants(waiting, tenants, self.rate)
+        wants = late_slot_wants([(one.row.taken, one.tenant) for one in wanted], self.rate)
         try:
             moments = await self.limiter.reserve(list(wants), now)
         except UnavailableError as error:
@@ -98,6 +109,20 @@ class Reopening:
             for id_, moment in zip(ids, slots, strict=True)
         }
 
+    async def _send(self, wanted: _Wanted, slot: datetime | None, until: float, now: datetime) -> Reopened:
+        """Open what is wanted, unless it has to wait for its slot, its provider or its turn to be rendered."""
+        row, content, tenant = wanted.row, wanted.content, wanted.tenant
+        if slot is not None and slot > now:
+            return Reopened(change=parked(row, Reason.RATE, slot))
+        route = self._route(row, content, tenant)
+        if route is None:
+            return Reopened(change=self._without_sender(row, wanted.subtype, now))
+        if (wait := route.wait(row.taken.id)) is not None:
+            return Reopened(change=parked(row, *wait))
+        if isinstance(content, RequestContent) and time.perf_counter() > until:
+            return Reopened(change=parked(row, Reason.RENDERING, now))
+        return await self._open(row, content, tenant, route, now)
+
     def _has_stale_key(self, row: Waiting, now: datetime) -> bool:
         """Tell whether a repeat could no longer meet its key: then the subtype's policy decides, once."""
         taken = row.taken
@@ -105,30 +130,6 @@ class Reopening:
             return False
         is_old = now - taken.opened_at >= self.retry.key_lifetime
         return taken.is_pinned and is_old and self.routing.is_idempotent(taken.provider) is True
-
-    def _judge(
-        self,
-        row: Waiting,
-        content: RequestContent | RenderedContent,
-        tenant: TenantSettings,
-        subtype: SubtypeSettings,
-        recipient: RecipientFacts,
-        now: datetime,
-    ) -> Verdict:
-        """Ask again what may have changed since the claim: the same gates, with today's facts."""
-        return judge(
-            GateInput(
-                service_enabled=self.service_enabled,
-                tenant=tenant,
-                subtype=subtype,
-                recipient=recipient,
-                user_id=row.origin.user_id,
-                actor_id=content.addressing.actor_id,
-                email=row.origin.recipient,
-                expires_at=content.addressing.expires_at,
-                now=now,
-            )
-        )
 
     def _route(self, row: Waiting, content: RequestContent | RenderedContent, tenant: TenantSettings) -> Route | None:
         """Choose anew what may still go anywhere; the rest stays with its provider.

@@ -24,7 +24,7 @@ class Reports:
 
     secret: bytes
 
-    def of_new(
+    def of_status(
         self,
         notification_id: UUID,
         origin: Origin,
@@ -33,14 +33,15 @@ class Reports:
         reason: Reason | None,
         due_at: datetime | None,
         now: datetime,
+        version: int = 1,
     ) -> dict[str, Any] | None:
-        """Return the event of a notification's first status; None while it is being sent."""
+        """Return the event of a status that no attempt led to; None for one that is not published."""
         return self._email(
             notification_id,
             origin,
             status=status,
             reason=reason,
-            version=1,
+            version=version,
             now=now,
             due_at=written(due_at) if due_at else None,
         )

@@ -61,19 +61,20 @@ class Routing:
         default_factory=dict[tuple[UUID, str | None], tuple[int, SenderAddress | None]]
     )
 
-    def choose(self, tenant: TenantSettings, notification_id: UUID, needs: Needs = WORDS_ONLY) -> Route | None:
+    def choose(self, tenant: TenantSettings, notification_id: UUID, needs: Needs) -> Route | None:
         """Return the first provider in order that takes mail now; where none does, the first one, with its pause.
 
         None when no provider may send from a configured address, or none has what the mail needs.
         """
-        routes = list(self._routes(tenant, notification_id, needs))
-        for route in routes:
+        first: Route | None = None
+        for route in self._routes(tenant, notification_id, needs):
             if route.pause is None or not route.pause.may_go_elsewhere:
                 return route
-        return routes[0] if routes else None
+            first = first or route
+        return first
 
     def elsewhere(
-        self, tenant: TenantSettings, notification_id: UUID, *, left: str, from_domain: str, needs: Needs = WORDS_ONLY
+        self, tenant: TenantSettings, notification_id: UUID, *, left: str, from_domain: str, needs: Needs
     ) -> Route | None:
         """Return where a mail may go on that the provider `left` certainly did not take: one that takes mail now."""
         for route in self._routes(tenant, notification_id, needs, kept=from_domain):
@@ -141,7 +142,7 @@ def address(drafted: Draft, routing: Routing, needs: Needs, now: datetime) -> No
         drafted.provider, drafted.sender = route.provider, route.sender
         if (wait := route.wait(drafted.planned.id)) is not None:
             drafted.park(*wait)
-    elif needs and routing.choose(drafted.tenant, drafted.planned.id) is not None:
+    elif needs and routing.choose(drafted.tenant, drafted.planned.id, WORDS_ONLY) is not None:
         drafted.fail(Reason.UNSUPPORTED, f"no provider in use can carry {', '.join(sorted(needs))}")
     else:
         drafted.park(Reason.SENDER, now + SENDER_RETRY)

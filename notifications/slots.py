@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -11,7 +11,7 @@ from notifications.draft import Draft
 from notifications.facts import TenantSettings
 from notifications.ports import SlotWant
 from notifications.status import Reason
-from notifications.transition import Waiting
+from notifications.transition import Taken
 
 WITHOUT_A_SLOT = frozenset({Reason.DIGEST, Reason.QUIET_HOURS, Reason.SCHEDULED})
 """What waits for these took no slot when it was claimed: it takes one when it is due."""
@@ -33,15 +33,13 @@ def slot_wants(drafts: Iterable[Draft], defaults: RateDefaults) -> dict[SlotWant
     return {_want(members[0].tenant, lane, len(members), defaults): members for (_, lane), members in groups.items()}
 
 
-def late_slot_wants(
-    waiting: Sequence[Waiting], tenants: Mapping[UUID, TenantSettings], defaults: RateDefaults
-) -> dict[SlotWant, list[UUID]]:
+def late_slot_wants(due: Iterable[tuple[Taken, TenantSettings]], defaults: RateDefaults) -> dict[SlotWant, list[UUID]]:
     """Group what is due and took no slot when it was claimed by tenant and lane."""
-    groups: dict[tuple[UUID, int], list[UUID]] = {}
-    for row in waiting:
-        if row.taken.reason in WITHOUT_A_SLOT and row.taken.tenant_id in tenants:
-            groups.setdefault((row.taken.tenant_id, row.taken.lane), []).append(row.taken.id)
-    return {_want(tenants[tenant_id], lane, len(ids), defaults): ids for (tenant_id, lane), ids in groups.items()}
+    groups: dict[tuple[UUID, int], tuple[TenantSettings, list[UUID]]] = {}
+    for taken, tenant in due:
+        if taken.reason in WITHOUT_A_SLOT:
+            groups.setdefault((tenant.id, taken.lane), (tenant, []))[1].append(taken.id)
+    return {_want(tenant, lane, len(ids), defaults): ids for (_, lane), (tenant, ids) in groups.items()}
 
 
 def spaced(want: SlotWant, now: datetime) -> list[datetime]:

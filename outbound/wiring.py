@@ -38,7 +38,6 @@ from outbound.redis_client import connect_redis
 from outbound.settings import Settings
 from storage.account_limiter import RedisAccountLimiter
 from storage.digests import Digests
-from storage.ledger import write_notifications
 from storage.limiter import RedisLimiter
 from storage.outbox import Outbox
 from storage.provider_settings import ProviderSettings
@@ -211,7 +210,7 @@ def _build_dispatcher(parts: Parts, hands: _Hands) -> Dispatcher:
 
 def _build_digester(parts: Parts) -> Digester:
     return Digester(
-        digests=Digests(parts.database, parts.reports, write_notifications),
+        digests=Digests(parts.database, parts.reports),
         ledger=parts.ledger,
         templates=parts.templates,
         renderer=parts.renderer,

@@ -6,7 +6,7 @@ import binascii
 import hashlib
 import re
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from providers.attachment_types import agreed_type
@@ -42,6 +42,8 @@ class Attachment:
     content: bytes
     content_type: str
     cid: str | None = None
+    sha256: bytes = field(init=False, repr=False, compare=False)
+    """The hash of the content, taken once: megabytes are not hashed for each of a hundred recipients."""
 
     def __post_init__(self) -> None:
         name = self.filename
@@ -54,6 +56,7 @@ class Attachment:
         agreed = agreed_type(name, self.content_type)
         if agreed != self.content_type:
             object.__setattr__(self, "content_type", agreed)
+        object.__setattr__(self, "sha256", hashlib.sha256(self.content).digest())
         if self.cid is not None and _CID.fullmatch(self.cid) is None:
             raise InvalidMessageError("attachments", "cid holds a character that needs quoting")
 
@@ -70,14 +73,14 @@ class Base64Cache:
         self._held = 0
         self._encoded: OrderedDict[bytes, bytes] = OrderedDict()
 
-    def lines(self, content: bytes) -> bytes:
-        """Return `content` as base64 in CRLF-terminated lines of 76 characters."""
-        key = hashlib.sha256(content).digest()
+    def lines(self, attachment: Attachment) -> bytes:
+        """Return the content as base64 in CRLF-terminated lines of 76 characters."""
+        key = attachment.sha256
         encoded = self._encoded.get(key)
         if encoded is not None:
             self._encoded.move_to_end(key)
             return encoded
-        encoded = base64_lines(content)
+        encoded = base64_lines(attachment.content)
         self.encodings += 1
         if len(encoded) <= self._max_bytes:
             self._encoded[key] = encoded

@@ -41,7 +41,9 @@ class Breaker:
 
     def started(self, now: datetime) -> None:
         """Take note of an attempt; in the half-open state it is the probe."""
-        if self._open_until is not None and now >= self._open_until and self._probing_since is None:
+        if self._open_until is None or now < self._open_until:
+            return
+        if self._probing_since is None or now - self._probing_since >= self._pause:
             self._probing_since = now
 
     def failed(self, now: datetime) -> bool:

@@ -113,4 +113,4 @@ def _file_part(attachment: Attachment, encoded: Base64Cache, content_id: str = "
         content_id,
         "\r\n",
     ]
-    return ["".join(fields).encode("ascii"), encoded.lines(attachment.content)]
+    return ["".join(fields).encode("ascii"), encoded.lines(attachment)]

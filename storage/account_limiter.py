@@ -84,9 +84,9 @@ class RedisAccountLimiter:
         known, at = self._learnt.get(provider, (0.0, -math.inf))
         if known == rate and now - at < _RELEARN_SECONDS:
             return
-        self._learnt[provider] = (rate, now)
         with redis_away():
             await self._redis.set(f"outbound:account:{provider}:rate", rate, px=_LEARNT_FOR)
+        self._learnt[provider] = (rate, now)
 
     async def _ask(self, provider: str, rate: float) -> None:
         await asyncio.sleep(0)  # whoever else wants one at this moment

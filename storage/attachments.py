@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-import hashlib
 from collections import OrderedDict
 from collections.abc import Sequence
 from uuid import UUID
@@ -35,7 +34,7 @@ class PostgresFiles:
     def __init__(self, database: Database, policy: AttachmentPolicy) -> None:
         self._database = database
         self._policy = policy
-        self._cached: OrderedDict[tuple[UUID, bytes], bytes] = OrderedDict()
+        self._cached: OrderedDict[tuple[UUID, FileRef], Attachment] = OrderedDict()
         self._cached_bytes = 0
 
     async def keep(self, tenant_id: UUID, files: Sequence[FileRequest]) -> tuple[FileRef, ...]:
@@ -46,25 +45,18 @@ class PostgresFiles:
             UnavailableError: when Postgres is away.
         """
         try:
-            attachments = [await self._attachment(file) for file in files]
-            self._policy.check(attachments)
+            # Off the loop: a folder may lie on a network, and decoding, looking through and hashing takes its time.
+            attachments = await asyncio.to_thread(self._read_all, files)
         except InvalidMessageError as error:
             raise RefusedFileError(error.reason) from error
-        hashed = {hashlib.sha256(attachment.content).digest(): attachment.content for attachment in attachments}
+        contents = {attachment.sha256: attachment.content for attachment in attachments}
         async with self._database.tenants(Role.WORKER, (tenant_id,)) as connection:
-            rows = [(tenant_id, digest, content) for digest, content in sorted(hashed.items())]
+            rows = [(tenant_id, digest, content) for digest, content in sorted(contents.items())]
             await connection.execute(_KEEP, *columns(rows, 3))
-        for digest, content in hashed.items():
-            self._remember(tenant_id, digest, content)
-        return tuple(
-            FileRef(
-                filename=attachment.filename,
-                content_type=attachment.content_type,
-                cid=attachment.cid,
-                sha256=hashlib.sha256(attachment.content).hexdigest(),
-            )
-            for attachment in attachments
-        )
+        refs = tuple(_ref(attachment) for attachment in attachments)
+        for ref, attachment in zip(refs, attachments, strict=True):
+            self._remember(tenant_id, ref, attachment)
+        return refs
 
     async def fetch(self, tenant_id: UUID, files: Sequence[FileRef]) -> tuple[Attachment, ...]:
         """Return files with their contents.
@@ -73,49 +65,53 @@ class PostgresFiles:
             LookupError: when one of them is no longer kept.
             UnavailableError: when Postgres is away.
         """
-        if not files:
-            return ()
-        wanted = {bytes.fromhex(file.sha256) for file in files}
-        found = {digest: content for digest in wanted if (content := self._recall(tenant_id, digest)) is not None}
-        if missing := wanted - found.keys():
+        found = {file: attachment for file in files if (attachment := self._recall(tenant_id, file)) is not None}
+        if missing := [file for file in files if file not in found]:
+            hashes = sorted({bytes.fromhex(file.sha256) for file in missing})
             async with self._database.tenants(Role.WORKER, (tenant_id,), read_only=True) as connection:
-                rows = await connection.fetch(_FETCH, tenant_id, sorted(missing))
-            for row in rows:
-                found[row["sha256"]] = row["content"]
-                self._remember(tenant_id, row["sha256"], row["content"])
-        if wanted - found.keys():
-            raise LookupError("a file is no longer kept")
-        return tuple(
-            Attachment(
-                filename=file.filename,
-                content=found[bytes.fromhex(file.sha256)],
-                content_type=file.content_type,
-                cid=file.cid,
-            )
-            for file in files
-        )
+                contents = dict(await connection.fetch(_FETCH, tenant_id, hashes))
+            if len(contents) < len(hashes):
+                raise LookupError("a file is no longer kept")
+            for file in missing:
+                found[file] = await asyncio.to_thread(_attachment, file, contents[bytes.fromhex(file.sha256)])
+                self._remember(tenant_id, file, found[file])
+        return tuple(found[file] for file in files)
 
-    async def _attachment(self, file: FileRequest) -> Attachment:
-        # Off the loop: a folder may lie on a network, and decoding or looking through megabytes takes its time.
-        return await asyncio.to_thread(self._read, file)
+    def _read_all(self, files: Sequence[FileRequest]) -> list[Attachment]:
+        attachments = [self._read(file) for file in files]
+        self._policy.check(attachments)
+        return attachments
 
     def _read(self, file: FileRequest) -> Attachment:
         content = self._policy.read(file.path) if file.path is not None else _decoded(file.content or "")
         return self._policy.from_bytes(file.filename, content, file.content_type, file.cid)
 
-    def _remember(self, tenant_id: UUID, digest: bytes, content: bytes) -> None:
-        if (tenant_id, digest) in self._cached or len(content) > _CACHE_BYTES:
+    def _remember(self, tenant_id: UUID, file: FileRef, attachment: Attachment) -> None:
+        if (tenant_id, file) in self._cached or len(attachment.content) > _CACHE_BYTES:
             return
-        self._cached[tenant_id, digest] = content
-        self._cached_bytes += len(content)
+        self._cached[tenant_id, file] = attachment
+        self._cached_bytes += len(attachment.content)
         while self._cached_bytes > _CACHE_BYTES:
-            self._cached_bytes -= len(self._cached.popitem(last=False)[1])
+            self._cached_bytes -= len(self._cached.popitem(last=False)[1].content)
 
-    def _recall(self, tenant_id: UUID, digest: bytes) -> bytes | None:
-        content = self._cached.get((tenant_id, digest))
-        if content is not None:
-            self._cached.move_to_end((tenant_id, digest))
-        return content
+    def _recall(self, tenant_id: UUID, file: FileRef) -> Attachment | None:
+        attachment = self._cached.get((tenant_id, file))
+        if attachment is not None:
+            self._cached.move_to_end((tenant_id, file))
+        return attachment
+
+
+def _ref(attachment: Attachment) -> FileRef:
+    return FileRef(
+        filename=attachment.filename,
+        content_type=attachment.content_type,
+        cid=attachment.cid,
+        sha256=attachment.sha256.hex(),
+    )
+
+
+def _attachment(file: FileRef, content: bytes) -> Attachment:
+    return Attachment(filename=file.filename, content=content, content_type=file.content_type, cid=file.cid)
 
 
 def _decoded(text: str) -> bytes:

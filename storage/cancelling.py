@@ -4,27 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
-from notifications.facts import EventKey
-from notifications.mail import Origin
 from notifications.report import Reports
 from notifications.status import Reason, Status
-from notifications.transition import Fence, Leaves, Transition
-from storage.columns import columns, jsonb
+from storage.columns import jsonb
+from storage.origins import origin_of
+from storage.outbox import insert_outbox
 from storage.roles import Role
 from storage.session import Database
 
-# What somebody holds is on its way, and what is pinned may have arrived: neither can be called cancelled.
+# Begins with what waits, which is little beside what there ever was. What somebody holds is on its way, and what is
+# pinned may have arrived: neither can be called cancelled.
 _TAKE = """
-with wanted as (
-  select l.id, q.notification_id is not null as is_queued
-  from notification_logs l
-  left join send_queue q on q.notification_id = l.id and q.tenant_id = l.tenant_id
-  left join consumed_events e on (e.tenant_id, e.source, e.event_id) = (l.tenant_id, l.source, l.event_id)
-  where l.tenant_id = $1 and l.status in ('queued', 'collected')
-    and (l.id = any($2::uuid[]) or e.subject = $3)
-    and (l.status = 'collected' or (q.owner is null and not q.pinned))),
+with waiting as (
+  select notification_id as id, true as is_queued from send_queue where tenant_id = $1 and owner is null and not pinned
+  union all
+  select i.notification_id, false from digests d join digest_items i on i.digest_id = d.id
+  where d.tenant_id = $1 and d.closed_at is null),
+wanted as (
+  select w.id, w.is_queued
+  from waiting w
+  cross join lateral (select l.source, l.event_id from notification_logs l where l.id = w.id and l.tenant_id = $1
+    and l.status in ('queued', 'collected') offset 0) l
+  left join lateral (select e.subject from consumed_events e
+    where (e.tenant_id, e.source, e.event_id) = ($1, l.source, l.event_id) offset 0) e on true
+  where w.id = any($2::uuid[]) or e.subject = $3),
 gone as (
   delete from send_queue q using wanted w
   where q.notification_id = w.id and q.owner is null and not q.pinned returning q.notification_id)
@@ -36,8 +42,6 @@ where l.tenant_id = $1 and l.id = w.id and l.status in ('queued', 'collected')
   and (not w.is_queued or l.id in (select notification_id from gone))
 returning l.id, l.version, l.source, l.event_id, l.category, l.subtype, l.user_id, l.recipient, l.traceparent,
   l.correlationid"""
-
-_OUTBOX = "insert into outbox (tenant_id, body) select * from unnest($1::uuid[], $2::jsonb[])"
 
 _AUDIT = "insert into audit_log (tenant_id, actor, action, subject, detail) values ($1, $2, $3, $4, $5)"
 
@@ -58,30 +62,25 @@ async def cancel(
     now = datetime.now(UTC)
     async with database.tenants(Role.API, (tenant_id,)) as connection:
         rows = await connection.fetch(_TAKE, tenant_id, list(ids), subject, now, actor)
-        events: list[tuple[UUID, str]] = []
-        for row in rows:
-            change = Transition(
-                id=row["id"],
-                origin=Origin(
-                    event=EventKey(tenant_id=tenant_id, source=row["source"], event_id=row["event_id"]),
-                    traceparent=row["traceparent"],
-                    correlationid=row["correlationid"],
-                    category=row["category"],
-                    subtype=row["subtype"],
-                    user_id=row["user_id"],
-                    recipient=row["recipient"],
-                ),
-                fence=Fence(owner=0, attempt=0),
-                status=Status.CANCELLED,
-                reason=Reason.CANCELLED,
-                queue=Leaves(),
-            )
-            if (event := reports.of_change(change, row["version"], now)) is not None:
-                events.append((tenant_id, jsonb(event)))
+        events = [
+            (tenant_id, jsonb(event)) for row in rows if (event := _told(tenant_id, row, reports, now)) is not None
+        ]
         if events:
-            await connection.execute(_OUTBOX, *columns(events, 2))
+            await insert_outbox(connection, events)
             about = subject or ", ".join(str(row["id"]) for row in rows[:10])
             await connection.execute(
                 _AUDIT, tenant_id, actor, "notifications.cancelled", about, jsonb({"count": len(rows)})
             )
     return [row["id"] for row in rows]
+
+
+def _told(tenant_id: UUID, row: Any, reports: Reports, now: datetime) -> dict[str, Any] | None:
+    return reports.of_status(
+        row["id"],
+        origin_of(tenant_id, row),
+        status=Status.CANCELLED,
+        reason=Reason.CANCELLED,
+        due_at=None,
+        now=now,
+        version=row["version"],
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -12,45 +12,30 @@ import structlog
 
 from notifications.content import FORMAT, RequestContent, decode
 from notifications.digest import Closing, Item, OpenDigest
-from notifications.facts import EventKey
-from notifications.mail import Origin
-from notifications.ports import DigestPlace, NotificationRow
+from notifications.draft import NORMAL_LANE
 from notifications.report import Reports
 from notifications.status import Reason, Status
-from notifications.transition import Fence, Leaves, Parks, QueueChange, Transition
 from storage.columns import columns, jsonb
+from storage.ledger import write_notifications
+from storage.origins import origin_of
+from storage.outbox import insert_outbox
 from storage.roles import Role
 from storage.session import Connection, Database
 
 log = structlog.get_logger()
 
-_TRIES = 5
-
-_OPEN = """
-insert into digests (tenant_id, reader, key, closes_at)
-select * from unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[]) on conflict do nothing"""
-
-# Shared locks: a digest cannot close between here and the commit, so none of its items is missed.
-_LOCK = """
-select d.id, d.tenant_id, d.reader, d.key from digests d
-join unnest($1::uuid[], $2::text[], $3::text[]) k (tenant_id, reader, key)
-  on (d.tenant_id, d.reader, d.key) = (k.tenant_id, k.reader, k.key)
-where d.closed_at is null order by d.id for share of d"""
-
-_LAY = """
-insert into digest_items (digest_id, notification_id, tenant_id)
-select * from unnest($1::uuid[], $2::uuid[], $3::uuid[])"""
-
-_DUE = """
-select id, tenant_id from digests where closed_at is null and closes_at <= $1 and id <> all($3::uuid[])
-order by closes_at limit $2"""
+# For a minute nobody else looks at them; what fails is looked at again after it.
+_LEASE = """
+update digests set leased_until = $1::timestamptz + interval '1 minute' where id in (
+  select id from digests where closed_at is null and closes_at <= $1 and coalesce(leased_until, '-infinity') <= $1
+  order by closes_at limit $2 for update skip locked)
+returning id, tenant_id"""
 
 _FIND = "select reader, key from digests where id = $1 and closed_at is null"
 
-_CLOSE = """
-update digests set closed_at = $2 where id = $1 and closed_at is null and closes_at <= $2 returning id"""
+_LOCK = "select from digests where id = $1 and closed_at is null and closes_at <= $2 for update"
 
-_REOPEN = "update digests set closed_at = null where id = $1"
+_CLOSE = "update digests set closed_at = $2 where id = $1"
 
 # Locked: whoever withdraws an item at this moment waits, and then finds it told.
 _PRESENT = """
@@ -77,64 +62,20 @@ returning l.id, l.version"""
 
 _QUEUE = """
 insert into send_queue (notification_id, tenant_id, lane, due_at, reason, format)
-values ($1, $2, 1, $3, 'digest', $4)"""
-
-_OUTBOX = "insert into outbox (tenant_id, body) select * from unnest($1::uuid[], $2::jsonb[])"
-
-Write = Callable[[Connection, Sequence[NotificationRow]], Awaitable[None]]
-"""Writes notifications as a claim does."""
-
-
-async def collect(connection: Connection, rows: Sequence[NotificationRow]) -> None:
-    """Open the windows that begin with these notifications, and lay those that are collected into their digests."""
-    opening = [(row.event.tenant_id, row.opens) for row in rows if row.opens is not None]
-    collected = [(row, row.digest) for row in rows if row.digest is not None]
-    wanted = sorted(
-        {
-            (tenant_id, place.reader, place.about): place.closes_at
-            for tenant_id, place in (*opening, *((row.event.tenant_id, place) for row, place in collected))
-        }.items()
-    )
-    if not wanted:
-        return
-    await connection.execute(_OPEN, *columns([(*key, closes_at) for key, closes_at in wanted], 4))
-    if not collected:
-        return
-    found = await _locked(connection, wanted)
-    items = sorted((found[_key(row, place)], row.id, row.event.tenant_id) for row, place in collected)
-    await connection.execute(_LAY, *columns(items, 3))
-
-
-async def _locked(
-    connection: Connection, wanted: Sequence[tuple[tuple[UUID, str, str], datetime]]
-) -> dict[tuple[UUID, str, str], UUID]:
-    """Return the open digests, locked; one that closes meanwhile is opened anew."""
-    keys = [key for key, _ in wanted]
-    for _ in range(_TRIES):
-        rows = await connection.fetch(_LOCK, *columns(keys, 3))
-        found = {(row["tenant_id"], row["reader"], row["key"]): row["id"] for row in rows}
-        if len(found) == len(keys):
-            return found
-        await connection.execute(_OPEN, *columns([(*key, closes_at) for key, closes_at in wanted], 4))
-    raise RuntimeError("a digest closes as fast as it is opened")
-
-
-def _key(row: NotificationRow, place: DigestPlace) -> tuple[UUID, str, str]:
-    return row.event.tenant_id, place.reader, place.about
+select id, $2, $3, $4, $5, $6 from unnest($1::uuid[]) k (id)"""
 
 
 class Digests:
     """Digests that are due. Every method raises UnavailableError when Postgres is away."""
 
-    def __init__(self, database: Database, reports: Reports, write: Write) -> None:
+    def __init__(self, database: Database, reports: Reports) -> None:
         self._database = database
         self._reports = reports
-        self._write = write
 
-    async def due(self, now: datetime, limit: int, *, without: Sequence[UUID] = ()) -> Sequence[tuple[UUID, UUID]]:
-        """Return digests that are due, each with its tenant, the oldest first."""
+    async def lease(self, now: datetime, limit: int) -> Sequence[tuple[UUID, UUID]]:
+        """Take digests that are due for a minute, the oldest first, and return each with its tenant."""
         async with self._database.everyone(Role.DISPATCHER) as connection:
-            return [(row["id"], row["tenant_id"]) for row in await connection.fetch(_DUE, now, limit, list(without))]
+            return [(row["id"], row["tenant_id"]) for row in await connection.fetch(_LEASE, now, limit)]
 
     async def find(self, digest_id: UUID, tenant_id: UUID) -> OpenDigest | None:
         """Return an open digest with what lies in it; None where it was closed meanwhile."""
@@ -151,62 +92,52 @@ class Digests:
         It is not where another process had closed it, or something was laid into it or withdrawn since it was read.
         """
         async with self._database.tenants(Role.WORKER, (digest.tenant_id,)) as connection:
-            if await connection.fetchrow(_CLOSE, digest.id, now) is None:
+            if await connection.fetchrow(_LOCK, digest.id, now) is None:
                 return False
             present = {row["notification_id"] for row in await connection.fetch(_PRESENT, digest.id)}
             if present != {item.id for item in digest.items}:
-                await connection.execute(_REOPEN, digest.id)
                 return False
+            await connection.execute(_CLOSE, digest.id, now)
             await self._tell(connection, closing, now)
         return True
 
     async def _tell(self, connection: Connection, closing: Closing, now: datetime) -> None:
         if closing.mail is not None:
-            await self._write(connection, [closing.mail])
-        for item in sorted(closing.alone, key=lambda item: item.id):
-            await connection.execute(_QUEUE, item.id, item.origin.event.tenant_id, now, FORMAT)
-        waits = Parks(due_at=now, reason=Reason.DIGEST, is_pinned=False)
-        changes = [_change(one.item, one.status, one.reason, Leaves()) for one in closing.stopped]
-        changes += [_change(item, Status.DIGESTED, Reason.DIGEST, Leaves()) for item in closing.told]
-        changes += [_change(item, Status.QUEUED, Reason.DIGEST, waits) for item in closing.alone]
-        if not changes:
+            await write_notifications(connection, [closing.mail])
+        if closing.alone:
+            ids = sorted(item.id for item in closing.alone)
+            tenant_id = closing.alone[0].origin.event.tenant_id
+            await connection.execute(_QUEUE, ids, tenant_id, NORMAL_LANE, now, Reason.DIGEST, FORMAT)
+        told = [
+            *((one.item, one.status, one.reason) for one in closing.stopped),
+            *((item, Status.DIGESTED, Reason.DIGEST) for item in closing.told),
+            *((item, Status.QUEUED, Reason.DIGEST) for item in closing.alone),
+        ]
+        if not told:
             return
-        rows = [(change.id, change.origin.event.tenant_id, change.status, change.reason) for change in changes]
+        rows = [(item.id, item.origin.event.tenant_id, status, reason) for item, status, reason in told]
         into = closing.mail.id if closing.mail is not None else None
         versions = dict(await connection.fetch(_TELL, *columns(rows, 4), now, into))
         events = [
-            (change.origin.event.tenant_id, jsonb(event))
-            for change in changes
-            if change.id in versions and (event := self._reports.of_change(change, versions[change.id], now))
+            (item.origin.event.tenant_id, jsonb(event))
+            for item, status, reason in told
+            if item.id in versions and (event := self._told(item, status, reason, versions[item.id], now)) is not None
         ]
         if closing.mail is not None and closing.mail.delivery_event is not None:
             events.append((closing.mail.event.tenant_id, jsonb(closing.mail.delivery_event)))
-        await connection.execute(_OUTBOX, *columns(events, 2))
+        await insert_outbox(connection, events)
 
-
-def _change(item: Item, status: Status, reason: Reason, queue: QueueChange) -> Transition:
-    return Transition(
-        id=item.id,
-        origin=item.origin,
-        fence=Fence(owner=0, attempt=0),
-        status=status,
-        reason=reason,
-        queue=queue,
-    )
+    def _told(self, item: Item, status: Status, reason: Reason, version: int, now: datetime) -> dict[str, Any] | None:
+        due_at = now if status is Status.QUEUED else None
+        return self._reports.of_status(
+            item.id, item.origin, status=status, reason=reason, due_at=due_at, now=now, version=version
+        )
 
 
 def _item(tenant_id: UUID, row: Any) -> Item:
     return Item(
         id=row["id"],
-        origin=Origin(
-            event=EventKey(tenant_id=tenant_id, source=row["source"], event_id=row["event_id"]),
-            traceparent=row["traceparent"],
-            correlationid=row["correlationid"],
-            category=row["category"],
-            subtype=row["subtype"],
-            user_id=row["user_id"],
-            recipient=row["recipient"],
-        ),
+        origin=origin_of(tenant_id, row),
         content=None if row["message"] is None else _request(row["id"], row["message"]),
     )
 

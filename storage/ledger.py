@@ -13,10 +13,11 @@ from notifications.facts import EventKey, RecipientKey, Seen
 from notifications.ports import BatchFacts, Claim, EventRow, NotificationRow, QueueRow
 from notifications.template import TemplateVersion
 from storage.address_vault import AddressVault
+from storage.collecting import collect
 from storage.columns import columns, jsonb, moment
 from storage.dead_letters import insert_dead_letters
-from storage.digests import collect
 from storage.directory import apply_changes
+from storage.outbox import insert_outbox
 from storage.recipients import read_recipients
 from storage.roles import Role
 from storage.session import Connection, Database
@@ -70,8 +71,6 @@ insert into send_queue (notification_id, tenant_id, lane, due_at, reason, owner,
   opened_at, format)
 select id, tenant_id, lane, due_at, waits_for, owner, attempt, provider, mail_from, opened_at, $28 from k
 where lane is not null"""
-
-OUTBOX = "insert into outbox (tenant_id, body) select * from unnest($1::uuid[], $2::jsonb[])"
 
 _REPEATS = """
 update consumed_events c set repeats =
@@ -244,5 +243,4 @@ async def _insert_outbox(
     written += [(row.event.tenant_id, jsonb(row.delivery_event)) for row in rows if row.delivery_event is not None]
     written += [(row.key.tenant_id, jsonb(row.delivery_event)) for row in claim.repeats]
     written += [(None, jsonb(event)) for event in claim.dead_events]
-    if written:
-        await connection.execute(OUTBOX, *columns(written, 2))
+    await insert_outbox(connection, written)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from uuid import UUID
 
+from storage.columns import columns
 from storage.roles import Role
-from storage.session import Database
+from storage.session import Connection, Database
 
 _LEADER = 0x72656C6179
 
@@ -17,8 +19,16 @@ moved as (delete from outbox where id in (select id from outbox where (select is
   returning id, stream, body)
 select l.is_mine, m.id is not null as is_row, m.stream, m.body from lead l left join moved m on true order by m.id"""
 
+_INSERT = "insert into outbox (tenant_id, body) select * from unnest($1::uuid[], $2::jsonb[])"
+
 Publish = Callable[[Sequence[tuple[str, str]]], Awaitable[None]]
 """Puts (stream, CloudEvents JSON) on the bus, in order; raises when that is not certain."""
+
+
+async def insert_outbox(connection: Connection, rows: Sequence[tuple[UUID | None, str]]) -> None:
+    """Write delivery events, each a tenant and its JSON, in the transaction of the change they tell of."""
+    if rows:
+        await connection.execute(_INSERT, *columns(rows, 2))
 
 
 class Outbox:

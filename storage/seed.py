@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from notifications.categories import SUBTYPES
+from notifications.categories import CATEGORIES, SUBTYPES
 from notifications.system_templates import system_templates
 from notifications.template import TemplateVersion, messages_to_json
 
@@ -17,7 +17,8 @@ values (null, :slug, true, true) on conflict (tenant_id, slug) do nothing""")
 _SUBTYPE = text("""
 insert into notification_subtypes (tenant_id, slug, category, is_enabled, is_default_enabled, is_mandatory, is_urgent,
   is_secret, uncertain_policy, expires_after)
-values (null, :slug, :category, true, true, :is_mandatory, :is_urgent, :is_secret, :uncertain_policy, :expires_after)
+values (null, :slug, :category, true, :is_enabled_by_default, :is_mandatory,
+  :is_urgent, :is_secret, :uncertain_policy, :expires_after)
 on conflict (tenant_id, slug) do update set category = excluded.category, is_mandatory = excluded.is_mandatory,
   is_urgent = excluded.is_urgent, is_secret = excluded.is_secret, uncertain_policy = excluded.uncertain_policy,
   expires_after = excluded.expires_after, updated_at = now()""")
@@ -35,7 +36,7 @@ on conflict (name, locale, version) do update set is_current = true""")
 
 async def seed(connection: AsyncConnection) -> None:
     """Write the system's rows; a template version that is there already is only made current again."""
-    for slug in sorted({subtype.category for subtype in SUBTYPES.values()}):
+    for slug in CATEGORIES:
         await connection.execute(_CATEGORY, {"slug": slug})
     for subtype in SUBTYPES.values():
         await connection.execute(
@@ -43,6 +44,7 @@ async def seed(connection: AsyncConnection) -> None:
             {
                 "slug": subtype.slug,
                 "category": subtype.category,
+                "is_enabled_by_default": subtype.is_enabled_by_default,
                 "is_mandatory": subtype.is_mandatory,
                 "is_urgent": subtype.is_urgent,
                 "is_secret": subtype.is_secret,

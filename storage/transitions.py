@@ -11,13 +11,12 @@ from uuid import UUID
 import structlog
 
 from notifications.content import Kind, RenderedContent, RequestContent, decode
-from notifications.facts import EventKey
-from notifications.mail import Origin
 from notifications.status import Status
 from notifications.transition import AttemptRow, Leaves, Opens, Parks, Taken, Transition, Waiting
 from storage.address_vault import AddressVault
 from storage.columns import columns, jsonb
-from storage.ledger import OUTBOX
+from storage.origins import origin_of
+from storage.outbox import insert_outbox
 from storage.roles import Role
 from storage.session import Connection, Database
 
@@ -148,22 +147,13 @@ class PostgresTransitions:
             for change in changes
             if change.id in versions and (event := self._report(change, versions[change.id], now)) is not None
         ]
-        if rows:
-            await connection.execute(OUTBOX, *columns(rows, 2))
+        await insert_outbox(connection, rows)
 
 
 def _waiting(taken: Taken, row: Any) -> Waiting:
     return Waiting(
         taken=taken,
-        origin=Origin(
-            event=EventKey(tenant_id=taken.tenant_id, source=row["source"], event_id=row["event_id"]),
-            traceparent=row["traceparent"],
-            correlationid=row["correlationid"],
-            category=row["category"],
-            subtype=row["subtype"],
-            user_id=row["user_id"],
-            recipient=row["recipient"],
-        ),
+        origin=origin_of(taken.tenant_id, row),
         status=Status(row["status"]),
         tries=row["tries"],
         tried_at=frozenset(row["tried_at"]),

@@ -48,7 +48,7 @@ def _attachment(attachment: Attachment, encoded: Base64Cache, *, has_html: bool)
     # Attachment's two agree from birth.
     file = {
         "filename": attachment.filename,
-        "content": encoded.lines(attachment.content).replace(b"\r\n", b"").decode("ascii"),
+        "content": encoded.lines(attachment).replace(b"\r\n", b"").decode("ascii"),
         "content_type": attachment.content_type,
     }
     # As in MIME: where there is no html to show it, an inline image is a plain attachment.

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import product
 from types import SimpleNamespace
@@ -18,6 +18,7 @@ from prometheus_client import CollectorRegistry
 from consumers.recorder import Recorder
 from notifications.after import RetryPolicy
 from notifications.categories import UncertainPolicy
+from notifications.content import Enclosed, FileRef
 from notifications.facts import TenantEmail
 from notifications.metrics import LineMetrics
 from notifications.outcome import Attempted
@@ -28,7 +29,7 @@ from providers.choice import Choice
 from providers.health import Pause, PauseReason
 from providers.manager import ProviderManager
 from providers.receipt import NOT_BEGUN, PAUSED, Outcome
-from tests.notifications.builders import NOW, a_mail, a_receipt, a_tenant, later
+from tests.notifications.builders import NOW, RENDERED, a_mail, a_receipt, a_tenant, later
 from tests.providers.scripted import Clock, ScriptedProvider
 
 COLUMNS = ("answer here", "repeat is safe", "pinned", "moved before", "the other provider", "its From", "policy")
@@ -49,7 +50,7 @@ VALUES = (
     ["yes", "no"],
     ["yes", "no"],
     ["yes", "no"],
-    ["same From", "other From", "rests", "may not"],
+    ["same From", "other From", "rests", "may not", "cannot"],
     ["changes", "stays"],
     ["at least once", "at most once"],
 )
@@ -57,28 +58,28 @@ VALUES = (
 
 ANY = "any"
 TABLE = """
-accepted                 | any | any | any | any             | any     | any           | accepted
-temporary                | any | any | any | any             | any     | any           | retried here
-throttled / rate         | any | any | any | any             | any     | any           | waits for the rate
-recipient                | any | no  | any | any             | any     | any           | bounced
-permanent                | any | no  | any | any             | any     | any           | failed: permanent
-recipient / permanent    | any | yes | any | any             | any     | any           | failed: unconfirmed
-not_begun                | any | any | any | any             | any     | any           | handed back
-unknown                  | yes | any | any | any             | any     | any           | repeated here, same key
-unknown                  | no  | any | any | any             | any     | at least once | uncertain, repeated here
-unknown                  | no  | any | any | any             | any     | at most once  | failed: unconfirmed
-not_sent / misconfigured | any | yes | any | any             | any     | any           | retried here
-not_sent / misconfigured | any | no  | yes | any             | any     | any           | retried here
-not_sent / misconfigured | any | no  | no  | same From       | any     | any           | goes on, same From
-not_sent / misconfigured | any | no  | no  | other From      | changes | any           | goes on, new From
-not_sent / misconfigured | any | no  | no  | other From      | stays   | any           | retried here
-not_sent / misconfigured | any | no  | no  | rests / may not | any     | any           | retried here
-breaker                  | any | yes | any | any             | any     | any           | waits for the breaker
-breaker                  | any | no  | yes | any             | any     | any           | waits for the breaker
-breaker                  | any | no  | no  | same From       | any     | any           | goes on untried, same From
-breaker                  | any | no  | no  | other From      | changes | any           | goes on untried, new From
-breaker                  | any | no  | no  | other From      | stays   | any           | waits for the breaker
-breaker                  | any | no  | no  | rests / may not | any     | any           | waits for the breaker
+accepted                 | any | any | any | any                      | any     | any           | accepted
+temporary                | any | any | any | any                      | any     | any           | retried here
+throttled / rate         | any | any | any | any                      | any     | any           | waits for the rate
+recipient                | any | no  | any | any                      | any     | any           | bounced
+permanent                | any | no  | any | any                      | any     | any           | failed: permanent
+recipient / permanent    | any | yes | any | any                      | any     | any           | failed: unconfirmed
+not_begun                | any | any | any | any                      | any     | any           | handed back
+unknown                  | yes | any | any | any                      | any     | any           | repeated here, same key
+unknown                  | no  | any | any | any                      | any     | at least once | uncertain, repeated here
+unknown                  | no  | any | any | any                      | any     | at most once  | failed: unconfirmed
+not_sent / misconfigured | any | yes | any | any                      | any     | any           | retried here
+not_sent / misconfigured | any | no  | yes | any                      | any     | any           | retried here
+not_sent / misconfigured | any | no  | no  | same From                | any     | any           | goes on, same From
+not_sent / misconfigured | any | no  | no  | other From               | changes | any           | goes on, new From
+not_sent / misconfigured | any | no  | no  | other From               | stays   | any           | retried here
+not_sent / misconfigured | any | no  | no  | rests / may not / cannot | any     | any           | retried here
+breaker                  | any | yes | any | any                      | any     | any           | waits for the breaker
+breaker                  | any | no  | yes | any                      | any     | any           | waits for the breaker
+breaker                  | any | no  | no  | same From                | any     | any           | goes on untried, same From
+breaker                  | any | no  | no  | other From               | changes | any           | goes on untried, new From
+breaker                  | any | no  | no  | other From               | stays   | any           | waits for the breaker
+breaker                  | any | no  | no  | rests / may not / cannot | any     | any           | waits for the breaker
 """
 
 
@@ -133,7 +134,10 @@ DOMAINS = {
     "other From": frozenset({PLATFORM}),
     "rests": frozenset[str](),
     "may not": frozenset({"elsewhere.example"}),
+    "cannot": frozenset[str](),
 }
+"""From which domains the other provider may send; one that `cannot` has no way to carry the file that the mail brings."""
+FILE = FileRef(filename="a.pdf", content_type="application/pdf", cid=None, sha256="00" * 32)
 
 Situation = tuple[str, ...]
 SITUATIONS: list[Situation] = list(product(*VALUES))
@@ -169,6 +173,7 @@ def change_of(situation: Situation, *, is_switched: bool) -> Transition:
         is_pinned=pinned == "yes",
         tries=1,
         tried_at=frozenset({there if moved == "yes" else here}),
+        content=replace(RENDERED, enclosed=Enclosed(files=(FILE,) if other == "cannot" else ())),
         uncertain_policy=UncertainPolicy(policy.replace(" ", "_")),
         tenant=a_tenant(email=TenantEmail(keeps_from=its_from == "stays")),
     )

@@ -91,3 +91,11 @@ async def test_what_has_its_slot_does_not_take_another() -> None:
     reopened = await setting.decide(waiting(reason=Reason.RATE))
 
     assert (reopened.mail is not None, setting.slots.wants) == (True, [])
+
+
+async def test_what_sleeps_on_takes_no_slot() -> None:
+    setting = Setting(recipient=ASLEEP)
+
+    await setting.decide(waiting(reason=Reason.QUIET_HOURS))
+
+    assert setting.slots.wants == []

@@ -57,7 +57,7 @@ def of_change(status: Status, queue: QueueChange, reason: Reason | None = None) 
 
 def of_new(status: Status, **changes: Any) -> dict[str, Any] | None:
     fields: dict[str, Any] = {"reason": None, "due_at": None, "now": NOW}
-    return REPORTS.of_new(NOTIFICATION, an_origin(), status=status, **fields | changes)
+    return REPORTS.of_status(NOTIFICATION, an_origin(), status=status, **fields | changes)
 
 
 @pytest.mark.parametrize("queue", [Leaves(), Parks(due_at=later(seconds=10), reason=Reason.RETRY, is_pinned=False)])
@@ -129,7 +129,7 @@ def test_a_first_status_that_waits_says_until_when() -> None:
 
 
 def test_a_notification_without_an_address_has_no_hash() -> None:
-    event = REPORTS.of_new(
+    event = REPORTS.of_status(
         NOTIFICATION,
         an_origin(recipient=None),
         status=Status.SKIPPED,

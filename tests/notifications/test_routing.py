@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from notifications.facts import TenantEmail
-from notifications.routing import Routing, address
+from notifications.routing import WORDS_ONLY, Routing, address
 from notifications.sender_address import SenderPolicy
 from notifications.status import Reason, Status
 from providers.choice import Choice
@@ -69,7 +69,7 @@ class Scene:
 
 
 def test_the_primary_sends_from_the_tenant_s_own_address() -> None:
-    route = Scene().routing.choose(a_tenant(), NOTIFICATION)
+    route = Scene().routing.choose(a_tenant(), NOTIFICATION, WORDS_ONLY)
 
     assert route is not None
     assert (route.provider, route.sender.mail_from, route.pause) == ("smtp", "noreply@acme.mail.example", None)
@@ -116,7 +116,7 @@ async def test_a_throttled_provider_keeps_its_mail_and_says_until_when() -> None
 
     await scene.answers("smtp", outcome=Outcome.THROTTLED, retry_after=timedelta(hours=2))
 
-    route = scene.routing.choose(a_tenant(), NOTIFICATION)
+    route = scene.routing.choose(a_tenant(), NOTIFICATION, WORDS_ONLY)
     assert route is not None
     assert route.provider == "smtp"
     assert route.wait(NOTIFICATION) == (Reason.THROTTLED, NOW + timedelta(hours=2))
@@ -127,7 +127,7 @@ async def test_where_everybody_is_turned_away_it_waits_for_the_first_and_not_wit
     for name in ("smtp", "resend"):
         await scene.answers(name)
 
-    route = scene.routing.choose(a_tenant(), NOTIFICATION)
+    route = scene.routing.choose(a_tenant(), NOTIFICATION, WORDS_ONLY)
     assert route is not None
     assert route.pause is not None
     assert (route.provider, route.pause.reason) == ("smtp", PauseReason.BREAKER)

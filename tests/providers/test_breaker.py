@@ -123,6 +123,15 @@ def test_a_probe_that_never_reports_blocks_for_one_pause_and_no_longer() -> None
     assert [blocked_for(breaker, at) for at in (59, 60)] == [1, None]
 
 
+def test_after_a_probe_that_never_reports_one_attempt_is_the_next_probe() -> None:
+    breaker = a_breaker(failures=5)
+    breaker.started(after(30))
+
+    breaker.started(after(60))
+
+    assert [blocked_for(breaker, at) for at in (60, 89, 90)] == [1, 1, None]
+
+
 def test_pauses_double_while_probes_fail_up_to_ten_times_the_first() -> None:
     breaker, at, pauses = a_breaker(failures=5), 0.0, list[float | None]()
     for _ in range(7):

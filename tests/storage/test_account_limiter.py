@@ -157,3 +157,17 @@ async def test_who_stops_waiting_for_an_answer_takes_it_from_nobody(redis: Redis
     assert await asyncio.gather(*taking[1:]) == [None, None]
     with pytest.raises(asyncio.CancelledError):
         await taking[0]
+
+
+async def test_a_rate_that_could_not_be_kept_is_told_again(redis: Redis) -> None:
+    limiter = RedisAccountLimiter(redis)
+    await redis.config_set("maxmemory", "1")
+    try:
+        with pytest.raises(UnavailableError):
+            await limiter.learn("resend", 50)
+    finally:
+        await redis.config_set("maxmemory", "0")
+
+    await limiter.learn("resend", 50)
+
+    assert await redis.get("outbound:account:resend:rate") == b"50"

@@ -37,7 +37,8 @@ create table digests (
   reader text not null,
   key text not null,
   closes_at timestamptz not null,
-  closed_at timestamptz
+  closed_at timestamptz,
+  leased_until timestamptz
 );
 
 create unique index digests_open on digests (tenant_id, reader, key) where closed_at is null;
@@ -64,7 +65,7 @@ begin
     execute format('create policy tenant on %I using (%s)', name, mine);
     execute format('create policy operator on %I for select to outbound_platform using (true)', name);
   end loop;
-  create policy dispatcher on digests for select to outbound_dispatcher using (true);
+  create policy dispatcher on digests to outbound_dispatcher using (true);
 end $$;
 
 create policy retention on digests to outbound_owner using (closed_at < now() - interval '34 days');
@@ -76,7 +77,7 @@ grant select, insert, update on digests to outbound_worker;
 grant select, insert on digest_items to outbound_worker;
 
 -- Not the reader, who may be an address.
-grant select (id, tenant_id, closes_at, closed_at) on digests to outbound_dispatcher;
+grant select (id, tenant_id, closes_at, closed_at, leased_until), update (leased_until) on digests to outbound_dispatcher;
 
 grant select on digests, digest_items to outbound_api, outbound_platform;
 
