@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from events.fields import Address, EventData
+from events.header_rules import is_allowed_name, is_allowed_value
 
 _MAX_BASE64_CHARS = 10 * 1024 * 1024
 
@@ -23,6 +24,22 @@ def at_most(count: int) -> Callable[[Any], Any]:
         return value
 
     return check
+
+
+def _allowed_name(name: str) -> str:
+    if not is_allowed_name(name):
+        raise PydanticCustomError("header_name", "Input should be a header field that may be set, such as X-Invoice")
+    return name
+
+
+def _allowed_value(value: str) -> str:
+    if not is_allowed_value(value):
+        raise PydanticCustomError("header_value", "Input should be words of printable ASCII, one space between two")
+    return value
+
+
+HeaderName = Annotated[str, StringConstraints(max_length=80), AfterValidator(_allowed_name)]
+HeaderValue = Annotated[str, StringConstraints(max_length=2000), AfterValidator(_allowed_value)]
 
 
 class File(EventData):
@@ -57,7 +74,7 @@ class MailData(EventData):
     """Not before this; a time without a zone is meant by each recipient's clock."""
     tags: Annotated[tuple[Annotated[str, StringConstraints(max_length=64)], ...], Field(max_length=20)] = ()
     """Labels, beside the tenant's own."""
-    headers: Annotated[dict[str, Annotated[str, StringConstraints(max_length=2000)]], BeforeValidator(at_most(20))] = (
-        Field(default_factory=dict[str, str])
-    )
-    """Header fields of X-, List-, In-Reply-To, References, Auto-Submitted and Feedback-ID."""
+    headers: Annotated[
+        dict[HeaderName, HeaderValue], BeforeValidator(at_most(20)), Field(default_factory=dict[str, str])
+    ]
+    """Header fields: X-*, List-*, In-Reply-To, References, Auto-Submitted, Feedback-ID; words of printable ASCII."""

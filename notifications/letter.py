@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from events.header_rules import allowed_headers
 from notifications.address import canonical
 from notifications.content import Addressing, Enclosed, FileRef, RenderedContent, RequestContent, Shown
 from notifications.draft import MAX_NAME_CHARS, Draft
@@ -13,7 +14,6 @@ from notifications.ports import Templates
 from notifications.sender_address import SenderAddress
 from notifications.template import TemplateVersion
 from notifications.threads import subject_key, tagged_subject, thread_headers
-from providers.header_rules import allowed_headers
 from providers.mailbox import clean_line, is_addr_spec
 from providers.provider import Capability
 from providers.tags import merge_tags

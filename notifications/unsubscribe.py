@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from providers.header_rules import is_allowed_value
+from events.header_rules import is_allowed_value
 
 PATH: Final = "/u/"
 """Where the links lead, below OUTBOUND_PUBLIC_URL."""

@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from events.header_rules import is_allowed_name, is_allowed_value
 from providers.attachment import Attachment
 from providers.errors import InvalidMessageError
-from providers.header_rules import is_allowed_name, is_allowed_value
 from providers.mailbox import Mailbox, clean_line, is_addr_spec
 
 __all__ = ["MAX_ATTACHMENT_BYTES", "MAX_SUBJECT", "MAX_TAG", "MAX_TAGS", "Attachment", "OutboundMessage"]

@@ -21,15 +21,18 @@ class RecordingProvider:
     `accepted` ones are kept.
     """
 
-    def __init__(self, *, kept: int = _KEPT, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self, *, is_meant: bool = True, kept: int = _KEPT, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
         self.answer = Outcome.ACCEPTED
+        self._is_meant = is_meant
         self._accepted: deque[OutboundMessage] = deque(maxlen=kept)
         self._now = now
 
     @classmethod
-    def from_config(cls, config: Mapping[str, str]) -> Self:  # noqa: ARG003 -- the signature that all providers share
-        """Return a provider; there is nothing to configure."""
-        return cls()
+    def from_config(cls, config: Mapping[str, str]) -> Self:
+        """Return a provider, which is of use only where OUTBOUND_RECORDING says that it is meant."""
+        return cls(is_meant=config.get("OUTBOUND_RECORDING", "").lower() == "true")
 
     @property
     def accepted(self) -> list[OutboundMessage]:
@@ -52,8 +55,8 @@ class RecordingProvider:
         return None
 
     def validate_config(self) -> list[str]:
-        """Return nothing: there is nothing to configure."""
-        return []
+        """Return that it delivers nothing, unless that is meant: no switch in a hurry should end in it."""
+        return [] if self._is_meant else ["recording delivers nothing: OUTBOUND_RECORDING=true says that it is meant."]
 
     def may_send_from(self, domain: str) -> bool:  # noqa: ARG002 -- every domain is as good as another
         """Tell that any domain will do."""

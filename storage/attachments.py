@@ -13,7 +13,7 @@ from notifications.content import FileRef
 from notifications.ports import RefusedFileError
 from notifications.request import FileRequest
 from providers.attachment import Attachment
-from providers.attachment_policy import AttachmentPolicy
+from providers.attachment_policy import AttachmentPolicy, clean_filename
 from providers.errors import InvalidMessageError
 from storage.columns import columns
 from storage.roles import Role
@@ -83,6 +83,12 @@ class PostgresFiles:
         return attachments
 
     def _read(self, file: FileRequest) -> Attachment:
+        try:
+            return self._checked(file)
+        except InvalidMessageError as error:
+            raise InvalidMessageError("attachments", f"{clean_filename(file.filename)}: {error.reason}") from error
+
+    def _checked(self, file: FileRequest) -> Attachment:
         content = self._policy.read(file.path) if file.path is not None else _decoded(file.content or "")
         return self._policy.from_bytes(file.filename, content, file.content_type, file.cid)
 

@@ -11,7 +11,7 @@ import typer
 
 from notifications.report import Reports
 from outbound.cli.actor import actor
-from outbound.cli.answer import put_json, put_line
+from outbound.cli.answer import fail, put_json, put_line
 from outbound.settings import Settings, load
 from storage.cancelling import cancel
 from storage.operator import open_for_operator
@@ -42,10 +42,13 @@ def cancel_waiting(
     cancelled = asyncio.run(_cancel(settings, tenant, ids or (), subject))
     if as_json:
         put_json({"cancelled": [str(id_) for id_ in cancelled]})
-        return
-    for id_ in cancelled:
-        put_line(str(id_))
-    put_line(f"{len(cancelled)} cancelled")
+    else:
+        for id_ in cancelled:
+            put_line(str(id_))
+    if not cancelled:
+        fail("nothing of it waits in that tenant: it is unknown, done, being sent, or may have been")
+    if not as_json:
+        put_line(f"{len(cancelled)} cancelled")
 
 
 async def _cancel(settings: Settings, tenant: UUID, ids: Sequence[UUID], subject: str | None) -> list[UUID]:

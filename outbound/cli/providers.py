@@ -98,7 +98,10 @@ def change(
         else:
             fail(f"not switched: {found.trouble}; --force switches all the same")
     asyncio.run(_switch(settings, choice, configured))
-    put_line(f"in use: {in_words(choice)}; {_SOON}")
+    if any(found.problems for found in examined.values()):
+        put_line(f"asked for: {in_words(choice)}; a worker in which one of them is not configured goes on as before")
+    else:
+        put_line(f"in use: {in_words(choice)}; {_SOON}")
     put_line(f"back: {'outbound providers reset' if stored is None else command_for(stored)}")
 
 

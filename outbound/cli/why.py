@@ -177,9 +177,8 @@ def _verdict(gates: Mapping[str, Any]) -> str:
     gate = gates.get("gate")
     evidence: Mapping[str, Any] = gates.get("evidence") or {}
     looked_at = ", ".join(f"{plain(name)} = {plain(value)}" for name, value in evidence.items())
-    if gates.get("detail"):
-        looked_at = "; ".join(filter(None, (looked_at, plain(gates["detail"]))))
-    decided = "all passed" if gate == PASSED else f"stopped by {plain(gate)}: {plain(gates.get('reason'))}"
+    failed = f", but {plain(gates['detail'])}" if gates.get("detail") else ""
+    decided = f"all passed{failed}" if gate == PASSED else f"stopped by {plain(gate)}: {plain(gates.get('reason'))}"
     version = f"settings version {plain(gates.get('settings_version'))}"
     return f"{decided}; {looked_at}; {version}" if looked_at else f"{decided}; {version}"
 

@@ -41,6 +41,7 @@ def settings(wire: SmtpWire) -> Callable[..., Settings]:
         overrides = {
             "EMAIL_ENABLE": "true",
             "EMAIL_PROVIDER": "recording",
+            "OUTBOUND_RECORDING": "true",
             "EMAIL_FALLBACK_PROVIDER": "smtp",
             "EMAIL_HOST": "127.0.0.1",
             "EMAIL_PORT": str(wire.port),

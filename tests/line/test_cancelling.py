@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -28,8 +29,11 @@ async def statuses(line: Line, count: int, status: str) -> list[dict[str, Any]]:
 
 
 async def cancel(line: Line, *arguments: str) -> list[str]:
-    answer = await asyncio.to_thread(Cli(line.environment).json, "notifications", "cancel", *arguments)
-    return answer["cancelled"]
+    """Return what was cancelled; where that is nothing, the command ends with 1 and says so."""
+    result = await asyncio.to_thread(Cli(line.environment), "notifications", "cancel", *arguments, "--json")
+    cancelled: list[str] = json.loads(result.stdout.splitlines()[0])["cancelled"]
+    assert result.exit_code == (0 if cancelled else 1), result.output
+    return cancelled
 
 
 async def test_everything_about_one_thing_is_withdrawn_and_told(line: Line, wire: SmtpWire) -> None:

@@ -120,7 +120,7 @@ async def test_the_tenant_s_labels_and_fields_come_with_the_event_s_own(line: Li
 
     async with line.worker():
         await line.publish(
-            invoice(line, headers={"X-Invoice": "2026-17", "Received": "forged", "x-team": "sales"}),
+            invoice(line, headers={"X-Invoice": "2026-17", "x-team": "sales"}),
             invoice(line, reply_to=["a@example.org", "b@example.org"]),
         )
         await line.settled(2)
@@ -129,7 +129,7 @@ async def test_the_tenant_s_labels_and_fields_come_with_the_event_s_own(line: Li
         (read(received.content) for received in wire.accepted), key=lambda mail: "X-Invoice" not in mail
     )
     assert (own["X-Invoice"], own["X-Team"], own["Reply-To"]) == ("2026-17", "sales", "desk@wonderland.example")
-    assert (own["Bcc"], own["Received"]) == (None, None)
+    assert own["Bcc"] is None
     assert [address.addr_spec for address in other["Reply-To"].addresses] == ["a@example.org", "b@example.org"]
 
 
@@ -206,3 +206,15 @@ async def test_all_mails_about_one_ticket_are_one_conversation(line: Line, wire:
     roots = [mail["References"] for mail in mails]
     assert len(set(roots)) == 2
     assert all(mail["In-Reply-To"] == mail["References"] != mail["Message-ID"] for mail in mails)
+
+
+@pytest.mark.parametrize(
+    "header", [{"Bcc": "eve@example.com"}, {"X-A": "a\r\nBcc: eve@example.com"}, {"X-A": "Müller"}]
+)
+async def test_a_header_field_that_may_not_be_set_is_a_dead_letter(line: Line, header: dict[str, str]) -> None:
+    async with line.worker():
+        await line.publish(invoice(line, headers=header))
+        [letter] = await line.dead_letters()
+
+    assert letter["reason"] == "invalid_data"
+    assert "headers" in letter["detail"]

@@ -58,27 +58,27 @@ VALUES = (
 
 ANY = "any"
 TABLE = """
-accepted                 | any | any | any | any                      | any     | any           | accepted
-temporary                | any | any | any | any                      | any     | any           | retried here
-throttled / rate         | any | any | any | any                      | any     | any           | waits for the rate
-recipient                | any | no  | any | any                      | any     | any           | bounced
-permanent                | any | no  | any | any                      | any     | any           | failed: permanent
-recipient / permanent    | any | yes | any | any                      | any     | any           | failed: unconfirmed
-not_begun                | any | any | any | any                      | any     | any           | handed back
-unknown                  | yes | any | any | any                      | any     | any           | repeated here, same key
-unknown                  | no  | any | any | any                      | any     | at least once | uncertain, repeated here
-unknown                  | no  | any | any | any                      | any     | at most once  | failed: unconfirmed
-not_sent / misconfigured | any | yes | any | any                      | any     | any           | retried here
-not_sent / misconfigured | any | no  | yes | any                      | any     | any           | retried here
-not_sent / misconfigured | any | no  | no  | same From                | any     | any           | goes on, same From
-not_sent / misconfigured | any | no  | no  | other From               | changes | any           | goes on, new From
-not_sent / misconfigured | any | no  | no  | other From               | stays   | any           | retried here
+accepted                 | any | any | any | any             | any     | any           | accepted
+temporary                | any | any | any | any             | any     | any           | retried here
+throttled / rate         | any | any | any | any             | any     | any           | waits for the rate
+recipient                | any | no  | any | any             | any     | any           | bounced
+permanent                | any | no  | any | any             | any     | any           | failed: permanent
+recipient / permanent    | any | yes | any | any             | any     | any           | failed: unconfirmed
+not_begun                | any | any | any | any             | any     | any           | handed back
+unknown                  | yes | any | any | any             | any     | any           | repeated here, same key
+unknown                  | no  | any | any | any             | any     | at least once | uncertain, repeated here
+unknown                  | no  | any | any | any             | any     | at most once  | failed: unconfirmed
+not_sent / misconfigured | any | yes | any | any             | any     | any           | retried here
+not_sent / misconfigured | any | no  | yes | any             | any     | any           | retried here
+not_sent / misconfigured | any | no  | no  | same From       | any     | any           | goes on, same From
+not_sent / misconfigured | any | no  | no  | other From      | changes | any           | goes on, new From
+not_sent / misconfigured | any | no  | no  | other From      | stays   | any           | retried here
 not_sent / misconfigured | any | no  | no  | rests / may not / cannot | any     | any           | retried here
-breaker                  | any | yes | any | any                      | any     | any           | waits for the breaker
-breaker                  | any | no  | yes | any                      | any     | any           | waits for the breaker
-breaker                  | any | no  | no  | same From                | any     | any           | goes on untried, same From
-breaker                  | any | no  | no  | other From               | changes | any           | goes on untried, new From
-breaker                  | any | no  | no  | other From               | stays   | any           | waits for the breaker
+breaker                  | any | yes | any | any             | any     | any           | waits for the breaker
+breaker                  | any | no  | yes | any             | any     | any           | waits for the breaker
+breaker                  | any | no  | no  | same From       | any     | any           | goes on untried, same From
+breaker                  | any | no  | no  | other From      | changes | any           | goes on untried, new From
+breaker                  | any | no  | no  | other From      | stays   | any           | waits for the breaker
 breaker                  | any | no  | no  | rests / may not / cannot | any     | any           | waits for the breaker
 """
 
@@ -136,7 +136,7 @@ DOMAINS = {
     "may not": frozenset({"elsewhere.example"}),
     "cannot": frozenset[str](),
 }
-"""From which domains the other provider may send; one that `cannot` has no way to carry the file that the mail brings."""
+"""From which domains the other provider may send; one that `cannot` has no way to carry the file of the mail."""
 FILE = FileRef(filename="a.pdf", content_type="application/pdf", cid=None, sha256="00" * 32)
 
 Situation = tuple[str, ...]

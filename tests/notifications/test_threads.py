@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from events.header_rules import allowed_headers
 from notifications.threads import subject_key, tagged_subject, thread_domain, thread_headers
-from providers.header_rules import allowed_headers
 from tests.notifications.builders import OTHER_TENANT, TENANT
 
 DOMAIN = "example.com"

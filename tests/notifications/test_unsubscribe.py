@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 
+from events.header_rules import allowed_headers
 from notifications.unsubscribe import (
     InvalidTokenError,
     UnsubscribeToken,
@@ -13,7 +14,6 @@ from notifications.unsubscribe import (
     unsubscribe_headers,
     unsubscribe_url,
 )
-from providers.header_rules import allowed_headers
 from providers.headers import fold
 
 ID = UUID("01a20be1-1a98-8631-aac2-97a88bdb8a05")

@@ -26,6 +26,7 @@ def cli(database: str, redis_url: str) -> Cli:
             "OUTBOUND_SECRET_KEY": SECRET,
             "EMAIL_ENABLE": "true",
             "EMAIL_PROVIDER": "recording",
+            "OUTBOUND_RECORDING": "true",
             "EMAIL_FROM": "noreply@outbound.example",
         }
     )
