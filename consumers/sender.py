@@ -18,6 +18,7 @@ from notifications.mail import Mail, compose
 from notifications.metrics import LineMetrics
 from notifications.outcome import Attempted
 from notifications.ports import AccountLimiter, KeptFiles, UnavailableError
+from notifications.status import Reason
 from notifications.tracing import LineTracer
 from providers.choice import Choice
 from providers.errors import InvalidAddressError, InvalidMessageError
@@ -162,7 +163,7 @@ class Sender(mode.Service):
             # Nobody needs to doubt what was never opened. Where an old epoch's row is adopted already, this is void.
             self._record.put(Attempted(mail=mail, receipt=None, started_at=now, finished_at=now))
             return
-        if (wait := await self._wait_for_account(mail.provider)) is not None:
+        if (wait := await self._wait_for_account(mail)) is not None:
             receipt = _receipt(mail, now, Outcome.THROTTLED, PAUSED, retry_after=wait)
             self._record.put(Attempted(mail=mail, receipt=receipt, started_at=now, finished_at=now))
             return
@@ -180,13 +181,15 @@ class Sender(mode.Service):
         """Tell whether an operator switched providers while it waited here: what may go elsewhere is chosen anew."""
         return choice is not self._providers.choice and mail.may_move
 
-    async def _wait_for_account(self, provider: str) -> timedelta | None:
+    async def _wait_for_account(self, mail: Mail) -> timedelta | None:
         """Take one of the attempts that the provider's account has; return how long to wait where none is free."""
-        rate = self._providers.get(provider).account_rate
+        rate = self._providers.get(mail.provider).account_rate
         if rate is None:
             return None
         try:
-            return await self._account.take(provider, rate)
+            return await self._account.take(
+                mail.provider, rate, line=mail.line, has_waited=mail.waited_for is Reason.THROTTLED
+            )
         except UnavailableError:
             return None  # the provider counts too, and says when it is too much
 

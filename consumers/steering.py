@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 import mode
@@ -10,8 +12,10 @@ import structlog
 from consumers.repeating import repeat
 from notifications.metrics import LineMetrics
 from providers.choice import Choice
+from providers.health import Pause
 from providers.manager import ProviderManager
 from storage.provider_settings import ProviderSettings
+from storage.queue import SendQueue
 
 log = structlog.get_logger()
 
@@ -28,14 +32,19 @@ class Steering(mode.Service):
         *,
         providers: ProviderManager,
         settings: ProviderSettings,
+        queue: SendQueue,
         metrics: LineMetrics,
+        clock: Callable[[], datetime],
         configured: Choice,
         name: str,
         **options: Any,
     ) -> None:
         self._providers = providers
         self._settings = settings
+        self._queue = queue
         self._metrics = metrics
+        self._clock = clock
+        self._rests: Mapping[str, Pause] = {}
         self._configured = configured
         self._name = name
         self._refused: Choice | None = None
@@ -56,8 +65,14 @@ class Steering(mode.Service):
             await self._settings.rest(news)
             self._providers.told(news)
         shared = await self._settings.read()
+        before = self._providers.choice
         self._follow(shared.stored.choice if shared.stored is not None else self._configured)
         self._providers.share(shared.rests)
+        now = self._clock()
+        ended = [name for name, pause in self._rests.items() if name not in shared.rests and pause.until > now]
+        self._rests = shared.rests
+        if ended or before != self._providers.choice:
+            await self._queue.wake(now)
         for name in self._providers.choice.names:
             self._metrics.provider_paused.labels(name).set(self._providers.pause(name, _NO_DOMAIN) is not None)
         return _EVERY_SECONDS

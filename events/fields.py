@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import MAXYEAR, UTC, datetime
+from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, AliasGenerator, BaseModel, BeforeValidator, ConfigDict, StringConstraints
@@ -54,6 +54,17 @@ def _with_room(value: datetime) -> datetime:
 
 UtcTime = Annotated[datetime, AfterValidator(_in_utc)]
 """A moment, always aware and in UTC."""
+
+
+def _with_zone_room(value: datetime) -> datetime:
+    """Refuse a moment whose day could leave the calendar in some zone, or that nobody means."""
+    if not MINYEAR < value.year < MAXYEAR:
+        raise PydanticCustomError("time_out_of_range", "Input should be within the years 2 to 9998")
+    return value
+
+
+LocalTime = Annotated[datetime, AfterValidator(_with_zone_room)]
+"""A moment; without a zone it is meant by the clock of whoever reads it."""
 EventTime = Annotated[UtcTime, AfterValidator(_with_room)]
 """A moment at which something happened; a life time can be added to it."""
 Traceparent = Annotated[str | None, BeforeValidator(valid_traceparent)]

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from events.fields import Address, EventData
+from events.fields import Address, EventData, LocalTime
 from events.header_rules import is_allowed_name, is_allowed_value
 
 _MAX_BASE64_CHARS = 10 * 1024 * 1024
@@ -70,7 +69,7 @@ class MailData(EventData):
     """Files that go with every mail of this event."""
     reply_to: Annotated[tuple[Address, ...], Field(max_length=5, fail_fast=True)] = ()
     """Where answers go, instead of the tenant's address."""
-    send_at: datetime | None = None
+    send_at: LocalTime | None = None
     """Not before this; a time without a zone is meant by each recipient's clock."""
     tags: Annotated[tuple[Annotated[str, StringConstraints(max_length=64)], ...], Field(max_length=20)] = ()
     """Labels, beside the tenant's own."""

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from notifications.categories import UncertainPolicy
 from notifications.mail import Mail
 from notifications.status import Reason, Status
-from providers.receipt import NOT_BEGUN, PAUSED, Outcome, SendReceipt
+from providers.receipt import NOT_BEGUN, PAUSED, QUOTA, Outcome, SendReceipt
 
 REPEATED = "invalid_idempotent_request"
 """Resend's answer to a known key with another payload: on a repeat it proves that the first attempt was accepted."""
@@ -100,9 +100,9 @@ def after(
     `other_provider` is the provider this mail may fail over to, if any. A pinned mail never does: an earlier attempt of
     it may still be accepted where it is, whatever this one's answer was. And once failed over, it never goes back.
     """
-    if receipt.error == NOT_BEGUN and now - mail.opened_at <= policy.max_age:
+    if receipt.error == NOT_BEGUN:
         return _waits(Reason.HANDED_BACK, now + policy.hand_back_delay, mail, was_tried=False)
-    if receipt.error == PAUSED:
+    if receipt.error in {PAUSED, QUOTA}:
         return _after_pause(receipt, mail, now=now, policy=policy, other_provider=other_provider)
     if receipt.error == REPEATED:
         # Only a repeat can meet a known key: an earlier attempt was accepted under it.
@@ -116,7 +116,7 @@ def after(
             return _failed(mail, Reason.PERMANENT)
         case Outcome.UNKNOWN:
             return after_unknown(mail, now=now, policy=policy, is_idempotent=is_idempotent, jitter=jitter)
-        case Outcome.THROTTLED if now - mail.opened_at <= policy.max_age:
+        case Outcome.THROTTLED:
             return _waits(Reason.THROTTLED, now + (receipt.retry_after or policy.base), mail, was_tried=False)
         case outcome if outcome in GOES_ELSEWHERE and other_provider is not None and mail.may_move:
             return Continues(provider=other_provider)
@@ -127,20 +127,26 @@ def after(
 def _after_pause(
     receipt: SendReceipt, mail: Mail, *, now: datetime, policy: RetryPolicy, other_provider: str | None
 ) -> Next:
-    """Nothing was tried: the provider rests, or its account has no attempt free. It costs no try, however long."""
+    """Nobody looked at the mail: the provider rests, its quota is used up, or its account has no attempt free.
+
+    It costs no try, however long. Only where a quota was found out by asking, the ledger says so.
+    """
     due_at = now + (receipt.retry_after or policy.base)
+    was_tried = receipt.error == QUOTA
     if receipt.outcome is Outcome.THROTTLED:
-        return _waits(Reason.THROTTLED, due_at, mail, was_tried=False)
+        return _waits(Reason.THROTTLED, due_at, mail, was_tried=was_tried)
     if other_provider is not None and mail.may_move:
-        return Continues(provider=other_provider, was_tried=False)
-    return _waits(Reason.BREAKER, due_at, mail, was_tried=False)
+        return Continues(provider=other_provider, was_tried=was_tried)
+    return _waits(Reason.BREAKER, due_at, mail, was_tried=was_tried)
 
 
 def after_unknown(mail: Mail, *, now: datetime, policy: RetryPolicy, is_idempotent: bool, jitter: float) -> Next:
     """Say what follows from an attempt that may have been accepted: the same provider and key, or the policy's word."""
     if is_idempotent:
         due_at = now + policy.wait(mail.tries, jitter)
-        if due_at - mail.opened_at >= policy.key_lifetime:
+        # A dead worker's attempt, which is in no ledger, may have used the key as early as the mail was opened.
+        key_since = mail.first_tried or (mail.opened_at if mail.is_pinned else now)
+        if due_at - key_since >= policy.key_lifetime:
             return Failed(reason=Reason.UNCONFIRMED)
         return Waits(status=Status.QUEUED, reason=Reason.RETRY, due_at=due_at, is_pinned=True)
     if mail.uncertain_policy is UncertainPolicy.AT_MOST_ONCE or mail.tries + 1 >= policy.max_tries:
@@ -152,7 +158,7 @@ def after_unknown(mail: Mail, *, now: datetime, policy: RetryPolicy, is_idempote
 
 def _retry(mail: Mail, retry_after: timedelta | None, *, now: datetime, policy: RetryPolicy, jitter: float) -> Next:
     due_at = now + max(policy.wait(mail.tries, jitter), retry_after or timedelta())
-    if mail.tries + 1 >= policy.max_tries or due_at - mail.opened_at > policy.max_age:
+    if mail.tries + 1 >= policy.max_tries or due_at - (mail.first_tried or now) > policy.max_age:
         return _failed(mail, Reason.EXHAUSTED)
     return _waits(Reason.RETRY, due_at, mail)
 

@@ -88,13 +88,20 @@ class Draft:
         return self.status is None or self.status in {Status.QUEUED, Status.COLLECTED}
 
     @property
+    def name(self) -> str | None:
+        """The recipient's name, as the event or the directory tells it."""
+        return clean_line(self.planned.request.recipient.name or self.facts.name or "", MAX_NAME_CHARS) or None
+
+    @property
     def shown(self) -> Shown | None:
-        """How its recipient is shown to those who get the same words; None where it has no address."""
-        if self.origin.recipient is None:
+        """How its recipient is shown to those who get the same words; None where it has no address.
+
+        Not the address that somebody would rather have this mail at: that is between them and us.
+        """
+        address = self.planned.email or self.facts.email
+        if self.origin.recipient is None or address is None:
             return None
-        return clean_line(self.planned.request.recipient.name or self.facts.name or "", MAX_NAME_CHARS) or None, (
-            self.origin.recipient
-        )
+        return self.name, address
 
 
 def recipient_key(event: PlannedEvent, planned: PlannedNotification) -> RecipientKey:

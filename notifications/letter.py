@@ -75,8 +75,7 @@ def request_content(
     `batch` holds the notifications of the batch by id: a copy shows the recipient of what it is a copy of.
     """
     request = drafted.planned.request
-    shown = drafted.shown
-    name = shown[0] if shown else None
+    name = drafted.name
     person: dict[str, Any] = dict(request.data.get("recipient") or {})
     data = {
         **request.data,
@@ -114,9 +113,14 @@ def _display(drafted: Draft, batch: Mapping[UUID, Draft]) -> tuple[tuple[Shown, 
     if first is None:
         return (), ()
     copies = (batch[id_] for id_ in first.planned.copies if id_ in batch)
-    cc = tuple(copy.shown for copy in copies if copy.is_wanted and copy.shown is not None)
-    to = (first.shown,) if first is not drafted and first.is_wanted and first.shown is not None else ()
+    cc = tuple(copy.shown for copy in copies if _is_shown(copy) and copy.shown is not None)
+    to = (first.shown,) if first is not drafted and _is_shown(first) and first.shown is not None else ()
     return to, tuple(shown for shown in cc if shown not in to)
+
+
+def _is_shown(drafted: Draft) -> bool:
+    """Only those are shown who get these words: not who hears of it in a digest."""
+    return drafted.is_wanted and drafted.digest is None
 
 
 def _reply_to(drafted: Draft, sender: SenderAddress | None) -> tuple[str, ...]:

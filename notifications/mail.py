@@ -9,6 +9,7 @@ from uuid import UUID
 from notifications.categories import UncertainPolicy
 from notifications.content import RenderedContent, Shown
 from notifications.facts import EventKey, TenantSettings
+from notifications.status import Reason
 from providers.attachment import Attachment
 from providers.mailbox import Mailbox
 from providers.message import OutboundMessage
@@ -31,7 +32,9 @@ class Origin:
 class Mail:
     """One opened attempt.
 
-    `attempt` is the queue's fence; `tries` counts the attempts recorded before, `tried_at` names who made them.
+    `attempt` is the queue's fence; `tries` counts the attempts recorded before, `tried_at` names who made them, and
+    `first_tried` is when: what it waited before is nobody's fault and makes it no older. `waited_for` is what it last
+    waited for.
     `opened_at` is the Date of the message and the start of its first attempt: a repeat uses the same one.
     """
 
@@ -50,6 +53,8 @@ class Mail:
     content: RenderedContent
     tenant: TenantSettings
     tried_at: frozenset[str] = frozenset()
+    first_tried: datetime | None = None
+    waited_for: Reason | None = None
     span: str | None = None
     """The traceparent of the span this attempt belongs under; the origin's where there is none of ours."""
 
@@ -57,6 +62,12 @@ class Mail:
     def may_move(self) -> bool:
         """Whether another provider may take it: no attempt of it is in doubt, and it has not failed over before."""
         return not self.is_pinned and self.tried_at <= {self.provider}
+
+    @property
+    def line(self) -> str:
+        """Whose mails it waits behind, where there is something to wait for: its tenant's in its lane."""
+        subtype = self.tenant.subtypes.get(self.origin.subtype)
+        return f"{self.tenant.id}:{'urgent' if subtype is not None and subtype.is_urgent else 'normal'}"
 
     @property
     def from_domain(self) -> str:

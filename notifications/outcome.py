@@ -9,7 +9,7 @@ from notifications.after import Accepted, Bounced, Continues, Failed, Next, Wait
 from notifications.mail import Mail
 from notifications.status import Reason, Status
 from notifications.transition import AttemptRow, Fence, Leaves, Opens, Parks, QueueChange, Transition
-from providers.receipt import SendReceipt
+from providers.receipt import QUOTA, SendReceipt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,10 +65,13 @@ def continued(mail: Mail, change: Transition) -> Mail | None:
     """Return the next attempt of a change that keeps the row open, once it is committed."""
     if not isinstance(change.queue, Opens):
         return None
+    counts = change.attempt is not None and change.attempt.error != QUOTA
     return replace(
         mail,
         attempt=change.queue.attempt,
-        tries=mail.tries + (change.attempt is not None),
+        tries=mail.tries + counts,
+        first_tried=mail.first_tried or (change.attempt.started_at if counts and change.attempt is not None else None),
+        waited_for=None,
         tried_at=mail.tried_at | ({mail.provider} if change.attempt is not None else frozenset()),
         provider=change.queue.provider,
         mail_from=change.queue.mail_from,

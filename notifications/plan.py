@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -102,7 +102,7 @@ class Planner:
         notifications: dict[UUID, PlannedNotification] = {}
         for request in effects:
             if isinstance(request, NotificationRequest):
-                for planned in self._expanded(key, request, _milliseconds(entry, now)):
+                for planned in self._expanded(key, request, _milliseconds(entry, now), notifications):
                     notifications.setdefault(planned.id, planned)
         return PlannedEvent(
             entry=entry,
@@ -112,25 +112,36 @@ class Planner:
             changes=tuple(effect for effect in effects if isinstance(effect, DirectoryChange)),
         )
 
-    def _expanded(self, key: EventKey, request: NotificationRequest, milliseconds: int) -> list[PlannedNotification]:
-        """Return the notification of a request and one for each copy of it."""
+    def _expanded(
+        self, key: EventKey, request: NotificationRequest, milliseconds: int, known: Mapping[UUID, PlannedNotification]
+    ) -> list[PlannedNotification]:
+        """Return the notification of a request and one for each copy of it that is not planned yet.
+
+        Of one event many people get the same copies: those are made once, as copies of the first one's.
+        """
         planned = self._notification(key, request, milliseconds)
-        cc = [self._notification(key, _copy(request, recipient), milliseconds) for recipient in request.cc]
-        bcc = [self._notification(key, _copy(request, recipient), milliseconds) for recipient in request.bcc]
-        first = replace(planned, copies=tuple(copy.id for copy in cc if copy.id != planned.id))
-        return [first, *(replace(copy, copy_of=planned.id) for copy in (*cc, *bcc))]
+        if not request.cc and not request.bcc:
+            return [planned]
+        cc = [self._id(key, request.subtype, recipient, milliseconds) for recipient in request.cc]
+        bcc = [self._id(key, request.subtype, recipient, milliseconds) for recipient in request.bcc]
+        copies = [
+            replace(self._notification(key, _copy(request, recipient), milliseconds), copy_of=planned.id)
+            for id_, recipient in zip((*cc, *bcc), (*request.cc, *request.bcc), strict=True)
+            if id_ not in known
+        ]
+        return [replace(planned, copies=tuple(id_ for id_ in cc if id_ != planned.id)), *copies]
 
     def _notification(self, key: EventKey, request: NotificationRequest, milliseconds: int) -> PlannedNotification:
-        email = canonical(request.recipient.email)
-        recipient = f"user:{request.recipient.user_id}" if request.recipient.user_id else f"mailto:{email}"
         return PlannedNotification(
-            id=notification_id(
-                self.secret, milliseconds, key.tenant_id, key.source, key.event_id, request.subtype, recipient
-            ),
+            id=self._id(key, request.subtype, request.recipient, milliseconds),
             request=request,
             category=SUBTYPES[request.subtype].category,
-            email=email,
+            email=canonical(request.recipient.email),
         )
+
+    def _id(self, key: EventKey, subtype: str, recipient: Recipient, milliseconds: int) -> UUID:
+        who = f"user:{recipient.user_id}" if recipient.user_id else f"mailto:{canonical(recipient.email)}"
+        return notification_id(self.secret, milliseconds, key.tenant_id, key.source, key.event_id, subtype, who)
 
 
 def _copy(request: NotificationRequest, recipient: Recipient) -> NotificationRequest:

@@ -206,8 +206,11 @@ class KeptFiles(Protocol):
 class AccountLimiter(Protocol):
     """Counts the attempts of a provider's whole account, over all processes."""
 
-    async def take(self, provider: str, rate: float) -> timedelta | None:
+    async def take(self, provider: str, rate: float, *, line: str, has_waited: bool) -> timedelta | None:
         """Take one attempt: None means go, else it is how long until one is likely to be free.
+
+        `line` names those who wait behind each other; `has_waited` tells that somebody comes at the moment they were
+        given.
 
         Raises:
             UnavailableError: when nobody can tell.

@@ -48,6 +48,8 @@ def mail_of(
         attempt=row.taken.fence.attempt,
         tries=row.tries,
         tried_at=row.tried_at,
+        first_tried=row.first_tried,
+        waited_for=row.taken.reason,
         provider=provider,
         mail_from=mail_from,
         opened_at=row.taken.opened_at or now.replace(microsecond=0),

@@ -105,7 +105,8 @@ class Taken:
 class Waiting:
     """All that is stored of a taken notification; content None: it is gone.
 
-    `tries` counts its recorded attempts, `tried_at` names the providers that made them.
+    `tries` counts its recorded attempts but those that found a quota used up, `tried_at` names the providers that made
+    them, `first_tried` is when the first one began.
     """
 
     taken: Taken
@@ -113,6 +114,7 @@ class Waiting:
     status: Status
     tries: int
     tried_at: frozenset[str]
+    first_tried: datetime | None
     template_name: str | None
     content: RequestContent | RenderedContent | None
 

@@ -237,7 +237,9 @@ def _build_app(parts: Parts, hands: _Hands, bus: RedisBus, registry: CollectorRe
     steering = Steering(
         providers=providers,
         settings=shared,
+        queue=SendQueue(parts.database),
         metrics=parts.metrics,
+        clock=now,
         configured=configured_choice(settings),
         name=settings.worker_name,
     )

@@ -75,9 +75,13 @@ class AttachmentPolicy:
         """Look at all files of a mail together.
 
         Raises:
-            InvalidMessageError: if there are too many, one is too large, or all of them are.
+            InvalidMessageError: if there are too many, one is too large, or all of them are, or two have one cid.
         """
-        sizes = [len(attachment.content) for attachment in attachments]
+        files = list(attachments)
+        names = [attachment.cid for attachment in files if attachment.cid is not None]
+        if len(names) > len(set(names)):
+            raise InvalidMessageError("attachments", "have one cid twice")
+        sizes = [len(attachment.content) for attachment in files]
         if len(sizes) > self.max_count:
             raise InvalidMessageError("attachments", f"are more than {self.max_count}")
         if any(size > self.max_file_bytes for size in sizes):

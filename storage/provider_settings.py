@@ -8,11 +8,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from providers.choice import Choice
+import structlog
+
+from providers.choice import Choice, InvalidChoiceError
 from providers.health import Pause, PauseReason
 from storage.columns import columns, jsonb
 from storage.roles import Role
 from storage.session import Connection, Database
+
+log = structlog.get_logger()
 
 _CHOICE = """
 select primary_provider, fallback_provider, split, configured_primary, configured_fallback, changed_by, changed_at
@@ -101,12 +105,20 @@ class ProviderSettings:
         """Return what is true now."""
         async with self._database.everyone(Role.WORKER) as connection:
             return SharedState(
-                stored=await find_choice(connection),
+                stored=await self._readable_choice(connection),
                 rests={
                     row["provider"]: Pause(row["paused_until"], PauseReason(row["pause_reason"]))
                     for row in await connection.fetch(_RESTS)
                 },
             )
+
+    async def _readable_choice(self, connection: Connection) -> StoredChoice | None:
+        """Return the switch; one that somebody wrote by hand and that makes no sense counts as none, and is told."""
+        try:
+            return await find_choice(connection)
+        except (InvalidChoiceError, TypeError, ValueError, AttributeError) as error:
+            log.error("providers.switch_unreadable", error=type(error).__name__)  # noqa: TRY400 - the row is the news
+            return None
 
     async def rest(self, rests: Mapping[str, Pause]) -> None:
         """Let every process know that accounts have to rest; an earlier end does not shorten a later one."""

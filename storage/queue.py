@@ -40,6 +40,13 @@ update send_queue q set owner = null, due_at = $4, reason = coalesce(q.reason, '
 from unnest($1::uuid[], $2::bigint[], $3::integer[]) k (id, owner, attempt)
 where (q.notification_id, q.owner, q.attempt) = (k.id, k.owner, k.attempt)"""
 
+# What waits for a provider, and not only for a moment: a switch or a resumed account may let it go now. Over a while,
+# so that it is not all due at once.
+_WAKE = """
+update send_queue set due_at = $1::timestamptz + random() * interval '15 seconds'
+where owner is null and not pinned and reason in ('breaker', 'throttled')
+  and due_at > $1::timestamptz + interval '15 seconds'"""
+
 _FORGET = "delete from send_queue where notification_id = any($1::uuid[])"
 
 _DEPTH = """
@@ -102,6 +109,11 @@ class SendQueue:
         """Delete rows whose notification is gone: nothing is left to send or to tell of."""
         async with self._database.everyone(Role.DISPATCHER) as connection:
             await connection.execute(_FORGET, [row.id for row in taken])
+
+    async def wake(self, now: datetime) -> None:
+        """Let what waits for a provider be due within seconds: who may carry it has changed."""
+        async with self._database.everyone(Role.DISPATCHER) as connection:
+            await connection.execute(_WAKE, now)
 
     async def depth(self, now: datetime) -> tuple[int, int, float]:
         """Return how many rows wait, how many are being sent, and the age in seconds of the oldest that is due."""

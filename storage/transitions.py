@@ -91,10 +91,13 @@ where s.expires_at is not null"""
 _WAITING = """
 select l.id, l.source, l.event_id, l.category, l.subtype, l.user_id, l.recipient, l.status, l.template_name,
   l.traceparent, l.correlationid, c.kind, c.message,
-  (select count(*) from delivery_attempts a where a.notification_id = l.id) as tries,
-  array(select distinct a.provider from delivery_attempts a where a.notification_id = l.id) as tried_at
+  a.tries, a.tried_at, a.first_tried
 from unnest($1::uuid[], $2::uuid[]) k (id, tenant_id)
 join notification_logs l on l.id = any($1::uuid[]) and l.id = k.id and l.tenant_id = k.tenant_id
+cross join lateral (select count(*) filter (where error is distinct from 'quota') as tries,
+    coalesce(array_agg(distinct provider), '{}') as tried_at,
+    min(started_at) filter (where error is distinct from 'quota') as first_tried
+  from delivery_attempts d where d.notification_id = l.id) a
 left join lateral (select kind, message from message_contents m where m.notification_id = l.id
   order by kind = 'rendered' desc limit 1) c on true"""
 
@@ -156,7 +159,8 @@ def _waiting(taken: Taken, row: Any) -> Waiting:
         origin=origin_of(taken.tenant_id, row),
         status=Status(row["status"]),
         tries=row["tries"],
-        tried_at=frozenset(row["tried_at"]),
+        tried_at=frozenset(row["tried_at"]) - {None},
+        first_tried=row["first_tried"],
         template_name=row["template_name"],
         content=None if row["message"] is None else _content(taken.id, row["kind"], row["message"]),
     )

@@ -29,10 +29,12 @@ class ScriptedAccount:
     def __init__(self) -> None:
         self.answer: timedelta | Exception | None = None
         self.taken: list[tuple[str, float]] = []
+        self.lines: list[tuple[str, bool]] = []
         self.learnt: list[tuple[str, float]] = []
         self.learning_fails: Exception | None = None
 
-    async def take(self, provider: str, rate: float) -> timedelta | None:
+    async def take(self, provider: str, rate: float, *, line: str, has_waited: bool) -> timedelta | None:
+        self.lines.append((line, has_waited))
         self.taken.append((provider, rate))
         if isinstance(self.answer, Exception):
             raise self.answer

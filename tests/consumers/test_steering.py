@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
+import asyncpg
 import pytest
 import structlog
 from prometheus_client import CollectorRegistry
@@ -17,6 +19,7 @@ from providers.health import Pause, PauseReason
 from providers.manager import ProviderManager
 from providers.receipt import Outcome
 from storage.provider_settings import ProviderSettings, SharedState, reset, resume, switch
+from storage.queue import SendQueue
 from storage.roles import Role
 from storage.session import Database
 from tests.providers.messages import a_message, yes
@@ -55,6 +58,8 @@ class Process:
         self.steering = Steering(
             providers=self.providers,
             settings=self.settings,
+            queue=SendQueue(db),
+            clock=lambda: datetime.now(UTC),
             metrics=LineMetrics(self.registry),
             configured=configured,
             name=name,
@@ -223,3 +228,66 @@ async def test_a_rate_s_rest_is_shared_too_and_ends_by_itself(one: Process, db: 
     await two.start()
 
     assert two.providers.pause("resend", DOMAIN) == rest
+
+
+async def waiting_for(superuser: Superuser, tenant: UUID, reason: str, number: int) -> UUID:
+    return await superuser.enqueue(tenant, number, due_at=datetime.now(UTC) + timedelta(days=6), reason=reason)
+
+
+async def soon(superuser: Superuser) -> set[UUID]:
+    rows = await superuser.sql("select notification_id from send_queue where due_at < now() + interval '16 seconds'")
+    return {row[0] for row in rows}
+
+
+async def test_a_switch_lets_go_what_waits_for_a_provider_and_nothing_else(
+    one: Process, db: Database, superuser: Superuser, tenant: UUID
+) -> None:
+    waiting = {await waiting_for(superuser, tenant, reason, n) for n, reason in enumerate(("breaker", "throttled"))}
+    for number, reason in enumerate(("quiet_hours", "retry", "rate"), start=5):
+        await waiting_for(superuser, tenant, reason, number)
+
+    await switched(db, Choice("resend"))
+    await one.turn()
+
+    assert await soon(superuser) == waiting
+
+
+async def test_an_account_that_is_resumed_lets_go_what_waited_for_it(
+    one: Process, db: Database, superuser: Superuser, tenant: UUID
+) -> None:
+    await one.uses_up("smtp")
+    await one.turn()
+    waiting = await waiting_for(superuser, tenant, "breaker", 1)
+    await one.turn()
+    before = await soon(superuser)
+
+    async with db.everyone(Role.PLATFORM) as connection:
+        await resume(connection, "smtp", "cli:olga")
+    await one.turn()
+
+    assert (before, await soon(superuser)) == (set(), {waiting})
+
+
+@pytest.mark.parametrize("split", ['{"resend": 500}', '{"resend": "abc"}', '{"smtp": 50}'])
+async def test_a_switch_that_makes_no_sense_stops_no_worker(one: Process, superuser: Superuser, split: str) -> None:
+    await superuser.sql(
+        "insert into provider_choice (primary_provider, split, configured_primary, configured_fallback, changed_by)"
+        " values ('smtp', $1::jsonb, $2, $3, 'by hand')",
+        split,
+        CONFIGURED.primary,
+        CONFIGURED.fallback,
+    )
+
+    with structlog.testing.capture_logs() as logged:
+        await one.start()
+
+    assert one.providers.choice == CONFIGURED
+    assert "providers.switch_unreadable" in {line["event"] for line in logged}
+
+
+@pytest.mark.parametrize("values", ["'infinity', 'quota'", "now() + interval '1 hour', null"])
+async def test_a_rest_without_an_end_or_a_reason_cannot_be_written(superuser: Superuser, values: str) -> None:
+    with pytest.raises(asyncpg.CheckViolationError):
+        await superuser.sql(
+            f"insert into provider_settings (provider, paused_until, pause_reason) values ('smtp', {values})"  # noqa: S608 - of this test
+        )

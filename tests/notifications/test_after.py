@@ -9,7 +9,7 @@ import pytest
 from notifications.after import REPEATED, Accepted, Bounced, Continues, Failed, Next, RetryPolicy, Waits, after
 from notifications.categories import UncertainPolicy
 from notifications.status import Reason, Status
-from providers.receipt import NOT_BEGUN, PAUSED, Outcome, SendReceipt
+from providers.receipt import NOT_BEGUN, PAUSED, QUOTA, Outcome, SendReceipt
 from tests.notifications.builders import NOW, a_mail, a_receipt
 
 POLICY = RetryPolicy(
@@ -96,7 +96,7 @@ def test_an_unknown_outcome_with_idempotency_is_repeated_at_the_same_provider() 
 
 @pytest.mark.parametrize(("hours", "expected"), [(22.99, Waits), (23, Failed)])
 def test_a_repeat_under_a_key_ends_before_the_provider_forgets_the_key(hours: float, expected: type) -> None:
-    next_ = verdict(a_receipt(Outcome.UNKNOWN), idempotent=True, opened_at=NOW - timedelta(hours=hours))
+    next_ = verdict(a_receipt(Outcome.UNKNOWN), idempotent=True, first_tried=NOW - timedelta(hours=hours))
 
     assert type(next_) is expected
     assert not isinstance(next_, Failed) or next_.reason is Reason.UNCONFIRMED
@@ -158,15 +158,33 @@ def test_the_pause_doubles_up_to_the_cap_and_half_of_it_is_drawn() -> None:
     assert POLICY.wait(10_000, 0.999) <= POLICY.cap
 
 
-@pytest.mark.parametrize("error", [None, NOT_BEGUN])
-def test_waiting_for_an_account_or_a_mark_ends_with_the_mail_s_age(error: str | None) -> None:
-    receipt = a_receipt(Outcome.NOT_SENT if error else Outcome.THROTTLED, error=error)
+@pytest.mark.parametrize(
+    "receipt",
+    [
+        a_receipt(Outcome.THROTTLED, retry_after=timedelta(seconds=5)),
+        a_receipt(Outcome.NOT_SENT, error=NOT_BEGUN),
+        a_receipt(Outcome.NOT_SENT, error=PAUSED, retry_after=timedelta(seconds=5)),
+        a_receipt(Outcome.NOT_SENT, error=QUOTA, retry_after=timedelta(days=20)),
+    ],
+    ids=["rate", "mark", "breaker", "quota"],
+)
+def test_what_nobody_looked_at_waits_however_long_and_often(receipt: SendReceipt) -> None:
+    next_ = verdict(receipt, tries=50, opened_at=NOW - timedelta(days=40), first_tried=NOW - timedelta(days=30))
 
-    young = verdict(receipt, tries=50, opened_at=NOW - timedelta(hours=24))
-    old = verdict(receipt, opened_at=NOW - timedelta(hours=24, seconds=1))
+    assert isinstance(next_, Waits)
 
-    assert isinstance(young, Waits)
-    assert old == Failed(reason=Reason.EXHAUSTED)
+
+def test_a_long_wait_before_the_first_attempt_makes_a_mail_no_older() -> None:
+    waited = {"opened_at": NOW - timedelta(days=9)}
+
+    assert isinstance(verdict(a_receipt(Outcome.NOT_SENT, error="connect_failed"), **waited), Waits)
+    assert isinstance(verdict(a_receipt(Outcome.UNKNOWN), idempotent=True, **waited), Waits)
+
+
+def test_a_dead_worker_s_attempt_may_have_used_the_key_when_the_mail_was_opened() -> None:
+    next_ = verdict(a_receipt(Outcome.UNKNOWN), idempotent=True, pinned=True, opened_at=NOW - timedelta(hours=23))
+
+    assert next_ == Failed(reason=Reason.UNCONFIRMED)
 
 
 @pytest.mark.parametrize("pinned", [False, True])

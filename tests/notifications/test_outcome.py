@@ -108,7 +108,9 @@ def test_the_next_attempt_is_the_same_mail_at_the_other_provider() -> None:
 
     assert row is not None
     next_ = continued(mail, change_after(mail, MOVES, attempt=row, next_mail_from="noreply@fallback.example"))
-    assert next_ == replace(mail, attempt=4, tries=2, provider="resend", mail_from="noreply@fallback.example")
+    assert next_ == replace(
+        mail, attempt=4, tries=2, first_tried=NOW, provider="resend", mail_from="noreply@fallback.example"
+    )
     assert not next_.may_move
 
 
@@ -136,3 +138,13 @@ def test_what_is_handed_back_was_never_tried(is_pinned: bool) -> None:
     assert change.fence == Fence(owner=7, attempt=3)
     assert change.attempt is None
     assert not change.forgets_content
+
+
+def test_an_attempt_that_found_the_quota_used_up_is_no_try() -> None:
+    mail, receipt = a_mail(), a_receipt(Outcome.NOT_SENT, error="quota")
+    row = attempt_row(attempted(receipt), receipt, MOVES, "worker:7")
+
+    next_ = continued(mail, change_after(mail, MOVES, attempt=row, next_mail_from=None))
+
+    assert next_ is not None
+    assert (next_.tries, next_.first_tried, next_.tried_at) == (0, None, {"smtp"})

@@ -65,6 +65,7 @@ def waiting(
     content: Any = REQUEST,
     tries: int = 0,
     tried_at: frozenset[str] = frozenset(),
+    first_tried: datetime | None = None,
     recipient: str = ADDRESS,
     **taken: Any,
 ) -> Waiting:
@@ -85,6 +86,7 @@ def waiting(
         status=status,
         tries=tries,
         tried_at=tried_at,
+        first_tried=first_tried,
         template_name="ticket-updated",
         content=content,
     )
@@ -102,7 +104,7 @@ def retried(**changes: Any) -> Waiting:
     }
     fields |= changes
     tried_at = frozenset({fields["provider"]} if fields["provider"] else ())
-    return waiting(**{"tried_at": tried_at} | fields)
+    return waiting(**{"tried_at": tried_at, "first_tried": fields["opened_at"]} | fields)
 
 
 class SlotsAt:

@@ -53,7 +53,7 @@ async def account(url: str, provider: str, rate: str, learnt: str = "") -> int:
 
 async def _go(limiter: RedisAccountLimiter, provider: str, rate: float) -> int:
     waits = 0
-    while (wait := await limiter.take(provider, rate)) is not None:
+    while (wait := await limiter.take(provider, rate, line="all", has_waited=waits > 0)) is not None:
         waits += 1
         await asyncio.sleep(wait.total_seconds())
     return waits

@@ -6,7 +6,7 @@ create table provider_choice (
   is_only boolean primary key default true check (is_only),
   primary_provider text not null,
   fallback_provider text check (fallback_provider <> primary_provider),
-  split jsonb not null default '{}',
+  split jsonb not null default '{}' check (jsonb_typeof(split) = 'object'),
   configured_primary text not null,
   configured_fallback text,
   changed_by text not null,
@@ -19,7 +19,9 @@ create table provider_settings (
   pause_reason text check (pause_reason in ('throttled', 'quota')),
   drilled_at timestamptz,
   drill_outcome text,
-  updated_at timestamptz not null default now()
+  updated_at timestamptz not null default now(),
+  constraint a_pause_is_whole check ((paused_until is null) = (pause_reason is null)),
+  constraint a_pause_ends check (isfinite(paused_until))
 );
 
 grant select, delete on provider_choice to outbound_worker;

@@ -3,7 +3,9 @@ alter table users
   add column quiet_begins time,
   add column quiet_ends time,
   add column quiet_days smallint[] check (quiet_days <@ array[0, 1, 2, 3, 4, 5, 6]::smallint[]),
-  add constraint quiet_hours_are_whole check ((quiet_begins is null) = (quiet_ends is null));
+  add constraint quiet_hours_are_whole check ((quiet_begins is null) = (quiet_ends is null)),
+  -- All day on every day would be for ever, without saying so.
+  add constraint quiet_hours_end check (quiet_begins <> quiet_ends or cardinality(quiet_days) between 1 and 6);
 
 -- Where somebody wants a kind of mail; a row may say only that, and leave it on or off as it is.
 alter table user_notification_preferences
@@ -38,7 +40,8 @@ create table digests (
   key text not null,
   closes_at timestamptz not null,
   closed_at timestamptz,
-  leased_until timestamptz
+  leased_until timestamptz,
+  unique (id, tenant_id)
 );
 
 create unique index digests_open on digests (tenant_id, reader, key) where closed_at is null;
@@ -48,10 +51,11 @@ create index digests_due on digests (closes_at) where closed_at is null;
 create index digests_closed on digests (closed_at) where closed_at is not null;
 
 create table digest_items (
-  digest_id uuid not null references digests (id) on delete cascade,
+  digest_id uuid not null,
   notification_id uuid not null,
   tenant_id uuid not null,
-  primary key (digest_id, notification_id)
+  primary key (digest_id, notification_id),
+  foreign key (digest_id, tenant_id) references digests (id, tenant_id) on delete cascade
 );
 
 do $$
