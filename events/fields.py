@@ -63,7 +63,14 @@ def _with_zone_room(value: datetime) -> datetime:
     return value
 
 
-LocalTime = Annotated[datetime, AfterValidator(_with_zone_room)]
+def _written_out(value: Any) -> Any:
+    """Refuse a number: of seconds or of milliseconds, somebody's other one is thousands of years away."""
+    if not isinstance(value, datetime) and not (isinstance(value, str) and "-" in value):
+        raise PydanticCustomError("time_is_a_number", "Input should be a time such as 2026-11-24T09:00:00")
+    return value
+
+
+LocalTime = Annotated[datetime, BeforeValidator(_written_out), AfterValidator(_with_zone_room)]
 """A moment; without a zone it is meant by the clock of whoever reads it."""
 EventTime = Annotated[UtcTime, AfterValidator(_with_room)]
 """A moment at which something happened; a life time can be added to it."""

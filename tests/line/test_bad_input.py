@@ -119,3 +119,19 @@ async def test_an_event_for_nobody_says_so(line: Line) -> None:
     [event] = await line.sql("select outcome from consumed_events")
     assert (delivery["type"], delivery["data"]["reason"]) == ("event.skipped.v1", "no_recipients")
     assert event["outcome"] == "no_recipients"
+
+
+@pytest.mark.parametrize(
+    "moment", ["9999-12-31T23:59:59", "9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+14:00", "99999999999999"]
+)
+async def test_a_wished_moment_at_the_calendar_s_end_is_a_dead_letter(line: Line, wire: SmtpWire, moment: str) -> None:
+    event = line.ticket(id="late")
+    event["data"]["send_at"] = moment
+
+    async with line.worker():
+        await line.publish(event, line.ticket(id="neighbour"))
+        [letter] = await line.dead_letters()
+        await line.settled(1)
+
+    assert (letter["reason"], letter["event_id"]) == ("invalid_data", "late")
+    assert len(wire.accepted) == 1

@@ -218,3 +218,25 @@ async def test_a_header_field_that_may_not_be_set_is_a_dead_letter(line: Line, h
 
     assert letter["reason"] == "invalid_data"
     assert "headers" in letter["detail"]
+
+
+async def test_an_address_that_somebody_would_rather_have_it_at_is_not_shown_to_others(
+    line: Line, wire: SmtpWire
+) -> None:
+    for person in (ALICE, BOB):
+        await line.change(
+            "insert into user_notification_preferences (tenant_id, user_id, scope, slug, email)"
+            " values ($1, $2, 'category', 'invoices', $3)",
+            line.tenant,
+            person["user_id"],
+            f"private-{person['user_id']}@home.example",
+        )
+
+    async with line.worker():
+        await line.publish(invoice(line, ALICE, BOB, CAROL))
+        await line.settled(3)
+
+    mails = {received.rcpt_to: received.content for received in wire.accepted}
+    assert set(mails) == {"private-u-1@home.example", "private-u-2@home.example", "carol@example.com"}
+    assert b"private-" not in mails["carol@example.com"]
+    assert b"private-u-2" not in mails["private-u-1@home.example"]

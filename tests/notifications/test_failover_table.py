@@ -28,7 +28,7 @@ from notifications.transition import Opens, Parks, Transition
 from providers.choice import Choice
 from providers.health import Pause, PauseReason
 from providers.manager import ProviderManager
-from providers.receipt import NOT_BEGUN, PAUSED, Outcome
+from providers.receipt import NOT_BEGUN, PAUSED, QUOTA, Outcome
 from tests.notifications.builders import NOW, RENDERED, a_mail, a_receipt, a_tenant, later
 from tests.providers.scripted import Clock, ScriptedProvider
 
@@ -43,6 +43,7 @@ VALUES = (
         "permanent",
         "misconfigured",
         "unknown",
+        "quota",
         "breaker",
         "rate",
         "not_begun",
@@ -74,6 +75,12 @@ not_sent / misconfigured | any | no  | no  | same From       | any     | any    
 not_sent / misconfigured | any | no  | no  | other From      | changes | any           | goes on, new From
 not_sent / misconfigured | any | no  | no  | other From      | stays   | any           | retried here
 not_sent / misconfigured | any | no  | no  | rests / may not / cannot | any     | any           | retried here
+quota                    | any | yes | any | any             | any     | any           | waits for the quota
+quota                    | any | no  | yes | any             | any     | any           | waits for the quota
+quota                    | any | no  | no  | same From       | any     | any           | goes on, same From
+quota                    | any | no  | no  | other From      | changes | any           | goes on, new From
+quota                    | any | no  | no  | other From      | stays   | any           | waits for the quota
+quota                    | any | no  | no  | rests / may not / cannot | any     | any           | waits for the quota
 breaker                  | any | yes | any | any             | any     | any           | waits for the breaker
 breaker                  | any | no  | yes | any             | any     | any           | waits for the breaker
 breaker                  | any | no  | no  | same From       | any     | any           | goes on untried, same From
@@ -109,6 +116,7 @@ WORDS = {
     "repeated here, same key": Then("queued", "retry", "waits", pins=True),
     "uncertain, repeated here": Then("uncertain", "unconfirmed", "waits", pins=True),
     "waits for the rate": Then("queued", "throttled", "waits", is_counted=False),
+    "waits for the quota": Then("queued", "breaker", "waits"),
     "waits for the breaker": Then("queued", "breaker", "waits", is_counted=False),
     "handed back": Then("queued", "handed_back", "waits", is_counted=False),
     "goes on, same From": Then("sending", None, "opened", OWN),
@@ -125,6 +133,7 @@ RECEIPTS: dict[str, tuple[Outcome, dict[str, Any]]] = {
     "permanent": (Outcome.PERMANENT, {"error": "content_refused"}),
     "misconfigured": (Outcome.MISCONFIGURED, {"error": "authentication_failed"}),
     "unknown": (Outcome.UNKNOWN, {"error": "lost"}),
+    "quota": (Outcome.NOT_SENT, {"error": QUOTA, "retry_after": timedelta(hours=2)}),
     "breaker": (Outcome.NOT_SENT, {"error": PAUSED, "retry_after": timedelta(seconds=20)}),
     "rate": (Outcome.THROTTLED, {"error": PAUSED, "retry_after": timedelta(seconds=2)}),
     "not_begun": (Outcome.NOT_SENT, {"error": NOT_BEGUN}),
